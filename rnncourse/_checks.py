@@ -1,0 +1,100 @@
+"""Argument errors that name the argument, what was expected and what was received."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def check_array(name: str, value: Any, shape: Sequence[int | str], *, like: np.ndarray | None = None) -> np.ndarray:
+    """Return `value` if it is a finite floating-point array of the given shape, else raise.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what the caller passed.
+        shape: one entry an axis: an int for a size that is fixed, a letter ("T", "B", …) for a free one.
+        like: an array whose dtype `value` must share.
+
+    Raises:
+        TypeError: not a NumPy array, not floating point, or another dtype than `like`.
+        ValueError: another shape, or NaN or infinite entries.
+    """
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{name} must be a numpy.ndarray of shape {_show(shape)}, got {type(value).__name__}")
+    if not np.issubdtype(value.dtype, np.floating):
+        raise TypeError(f"{name} must be of a floating-point dtype, got {value.dtype}")
+    if like is not None and value.dtype != like.dtype:
+        raise TypeError(f"{name} must have dtype {like.dtype} like the other arrays, got {value.dtype}")
+    _check_shape(name, value, shape)
+    if not np.isfinite(value).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+        raise ValueError(f"{name} must be finite, got {value[where]} at index {where}")
+    return value
+
+
+def check_ids(name: str, value: Any, shape: Sequence[int | str], size: int) -> np.ndarray:
+    """Return `value` if it is an integer array of the given shape with entries in [0, size), else raise.
+
+    Raises:
+        TypeError: not a NumPy array of integers.
+        ValueError: another shape, or an entry below 0 or not below `size`.
+    """
+    if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.integer):
+        got = f"dtype {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{name} must be an integer numpy.ndarray of shape {_show(shape)}, got {got}")
+    _check_shape(name, value, shape)
+    if value.size and not (0 <= int(value.min()) and int(value.max()) < size):
+        bad = value[(value < 0) | (value >= size)].flat[0]
+        raise ValueError(f"{name} must lie in 0 … {size - 1}, got {int(bad)}")
+    return value
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of `choices`, else raise ValueError."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    integer: bool = False,
+) -> Any:
+    """Return `value` if it is a finite number (an integer if asked) within the bounds, else raise.
+
+    Raises:
+        TypeError: not a real number (bool counts as not a number), or not an integer where one is needed.
+        ValueError: NaN, infinite or out of bounds.
+    """
+    kind = (int, np.integer) if integer else (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"{name} must be {'an integer' if integer else 'a number'}, got {value!r}")
+    bounds = []
+    if above is not None:
+        bounds.append((f"above {above}", value > above))
+    if at_least is not None:
+        bounds.append((f"at least {at_least}", value >= at_least))
+    if below is not None:
+        bounds.append((f"below {below}", value < below))
+    if not np.isfinite(value) or not all(ok for _, ok in bounds):
+        raise ValueError(f"{name} must be {' and '.join(text for text, _ in bounds) or 'finite'}, got {value}")
+    return value
+
+
+def _check_shape(name: str, value: np.ndarray, shape: Sequence[int | str]) -> None:
+    matches = value.ndim == len(shape) and all(
+        isinstance(want, str) or want == got for want, got in zip(shape, value.shape, strict=True)
+    )
+    if not matches:
+        raise ValueError(f"{name} must have shape {_show(shape)}, got {value.shape}")
+
+
+def _show(shape: Sequence[int | str]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
