@@ -1,0 +1,214 @@
+r"""An interpolated Kneser-Ney n-gram model: counting, done as well as counting can be done.
+
+The model of order N predicts a symbol from the N-1 symbols before it. Write h for a context of n-1 symbols,
+h' for the same context without its oldest symbol, and w for the symbol that follows. For n from N down to 1
+
+    p_n(w | h) = (max(c_n(h w) - D_n, 0) + D_n t_n(h) p_{n-1}(w | h')) / c_n(h .)
+    p_0(w)     = 1 / V
+    c_n(h .)   = sum over w of c_n(h w)                        how often h was followed by anything
+    t_n(h)     = number of distinct w with c_n(h w) > 0        how many different symbols followed h
+    D_n        = n1 / (n1 + 2 n2),  n1 and n2 the number of n-grams with c_n = 1 and c_n = 2
+
+Every n-gram gives up D_n of its count. What a context collects that way, D_n t_n(h), is handed to the shorter
+context. Where h was never followed by anything, p_n(w | h) = p_{n-1}(w | h').
+
+What c_n counts is the idea of Kneser and Ney. The highest order counts occurrences. A lower order matters where
+the longer context was seen too rarely, so it counts in how many *different* places its n-gram stands: c_n(g) is
+the number of distinct left neighbours of g in the text (the continuation count). "Francisco" may be frequent, but
+after an unseen word it is a poor guess, because it follows "San" alone.
+
+Conventions where books differ:
+
+- The beginning of the text counts as one more left neighbour, so every n-gram that occurs counts at least 1.
+- The first N-1 symbols of a text are predicted from the shorter context there is, by the lower order's p_n.
+- D_n must lie between 0 and 1. Where n1 or n2 is 0 the estimate is 0, 1 or undefined, and D_n = 1/2 is used.
+
+Sources: Ney, Essen and Kneser, "On structuring probabilistic dependences in stochastic language modelling",
+Computer Speech and Language 8, 1994 (the discount); Kneser and Ney, "Improved backing-off for m-gram language
+modeling", ICASSP 1995 (the continuation counts); Chen and Goodman, "An empirical study of smoothing techniques
+for language modeling", Computer Speech and Language 13, 1999 (the interpolated form). Chapter 04.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnncourse._checks import check_ids, check_number
+
+__all__ = ["KneserNey"]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What the model knows about the n-grams of one order.
+
+    An n-gram is the pair (context, symbol): the number of its first n-1 symbols among the (n-1)-grams, and the
+    number of its last symbol. Numbering the contexts anew at each order keeps the pair's code below (length of the
+    text)**2, whatever the order and the size of the vocabulary.
+    """
+
+    codes: np.ndarray  # (grams,) sorted: context * symbols + symbol; an n-gram's number is its place here
+    counts: np.ndarray  # (grams,) c_n
+    totals: np.ndarray  # (contexts,) c_n(h .)
+    types: np.ndarray  # (contexts,) t_n(h)
+    discount: float  # D_n
+
+
+class KneserNey:
+    """An interpolated Kneser-Ney n-gram model over the symbols 0 … V-1. The module's docstring says how.
+
+    Args:
+        order: N, 1 or more: the model sees the N-1 symbols before the one that it predicts.
+        vocab_size: V, the number of symbols, seen or not.
+
+    Attributes:
+        discounts: D_1 … D_N after `fit`, a list of N numbers between 0 and 1.
+
+    Raises:
+        TypeError: `order` or `vocab_size` is not an integer.
+        ValueError: `order` or `vocab_size` is below 1.
+
+    >>> import numpy as np
+    >>> model = KneserNey(order=2, vocab_size=3).fit(np.array([0, 1, 0, 2]))
+    >>> model.distribution(np.array([0])).round(4).tolist()
+    [0.25, 0.375, 0.375]
+    """
+
+    def __init__(self, order: int, vocab_size: int) -> None:
+        self.order = int(check_number("order", order, at_least=1, integer=True))
+        self.vocab_size = int(check_number("vocab_size", vocab_size, at_least=1, integer=True))
+        self.discounts: list[float] = []
+        self._symbols = np.zeros(0, dtype=np.int64)
+        self._orders: list[_Order] = []
+
+    def fit(self, ids: np.ndarray) -> KneserNey:
+        """Count the n-grams of all orders in a text and return the model. A second call forgets the first.
+
+        Args:
+            ids: the text, integers of shape (T,), T at least 1.
+
+        Raises:
+            TypeError: `ids` is not an integer array.
+            ValueError: `ids` is empty, not one-dimensional or has an entry outside 0 … V-1.
+        """
+        ids = check_ids("ids", ids, ("T",), self.vocab_size)
+        if ids.size == 0:
+            raise ValueError("ids must hold at least one symbol to count, got an empty array")
+        self._symbols, text = np.unique(ids.astype(np.int64), return_inverse=True)
+        size = len(self._symbols)
+
+        # Upwards: number the n-grams. `ending[i]` is the number of the n-gram that ends at position n-1+i.
+        codes, suffixes, firsts = [], [], []
+        ending = np.zeros(len(text) + 1, dtype=np.int64)  # the one empty context, before each position and at the end
+        for _ in range(self.order):
+            # A context that ends the text has nothing after it; a text shorter than n has no n-gram.
+            context, shorter = ending[:-1], ending[1:]
+            symbol = text[len(text) - len(context) :]
+            found, where, ending = np.unique(context * size + symbol, return_index=True, return_inverse=True)
+            codes.append(found)
+            suffixes.append(shorter[where])  # each n-gram's number without its oldest symbol
+            firsts.append(ending[:1])  # the n-gram that begins the text, if the text is that long
+        occurrences = np.bincount(ending, minlength=len(codes[-1]))
+
+        # Then the counts: occurrences at the highest order, left neighbours below it.
+        self._orders = []
+        for n in range(1, self.order + 1):
+            if n == self.order:
+                counts = occurrences
+            else:
+                counts = np.bincount(suffixes[n], minlength=len(codes[n - 1]))
+                counts[firsts[n - 1]] += 1
+            self._orders.append(_order(codes[n - 1], counts, size, 1 if n == 1 else len(codes[n - 2])))
+        self.discounts = [order.discount for order in self._orders]
+        return self
+
+    def log_prob(self, ids: np.ndarray) -> np.ndarray:
+        """Log-probability of each symbol given those before it, in nats.
+
+        Args:
+            ids: a text, integers of shape (T,). Its first symbols have shorter contexts.
+
+        Returns:
+            float64 of shape (T,): log p(ids[t] | ids[:t]).
+
+        Raises:
+            RuntimeError: the model has not been fitted.
+            TypeError: `ids` is not an integer array.
+            ValueError: `ids` is not one-dimensional or has an entry outside 0 … V-1.
+        """
+        self._check_fitted()
+        ids = check_ids("ids", ids, ("T",), self.vocab_size).astype(np.int64)
+        symbol = _find(self._symbols, ids)
+        size = len(self._symbols)
+        p = np.full(len(ids), 1 / self.vocab_size)
+        context = np.zeros(len(ids) + 1, dtype=np.int64)  # as `ending` in fit, with -1 for what the text did not have
+        for n, order in enumerate(self._orders, start=1):
+            if len(ids) < n:
+                break
+            at, last = context[:-1], symbol[n - 1 :]
+            gram = _find(order.codes, np.where((at < 0) | (last < 0), -1, at * size + last))
+            followed = np.flatnonzero(at >= 0)
+            followed = followed[order.totals[at[followed]] > 0]
+            h, g = at[followed], gram[followed]
+            kept = np.where(g >= 0, order.counts[g] - order.discount, 0.0)
+            p[n - 1 + followed] = (kept + order.discount * order.types[h] * p[n - 1 + followed]) / order.totals[h]
+            context = gram
+        return np.log(p)
+
+    def distribution(self, context: np.ndarray) -> np.ndarray:
+        """Probabilities of the symbol that follows a context.
+
+        Args:
+            context: integers of shape (T,); the last N-1 count, and T = 0 is allowed.
+
+        Returns:
+            float64 of shape (V,), which sums to 1.
+
+        Raises:
+            RuntimeError: the model has not been fitted.
+            TypeError: `context` is not an integer array.
+            ValueError: `context` is not one-dimensional or has an entry outside 0 … V-1.
+        """
+        self._check_fitted()
+        context = check_ids("context", context, ("T",), self.vocab_size).astype(np.int64)
+        known = _find(self._symbols, context)
+        size = len(self._symbols)
+        p = np.full(self.vocab_size, 1 / self.vocab_size)
+        for n in range(1, min(self.order, len(context) + 1) + 1):
+            h = 0  # follow the last n-1 symbols down from the empty context
+            for order, symbol in zip(self._orders[: n - 1], known[len(known) - (n - 1) :], strict=True):
+                h = -1 if h < 0 or symbol < 0 else int(_find(order.codes, np.array([h * size + symbol]))[0])
+            order = self._orders[n - 1]
+            if h < 0 or order.totals[h] == 0:
+                break  # a longer context that contains an unseen one is unseen as well
+            start, stop = np.searchsorted(order.codes, [h * size, (h + 1) * size])
+            p *= order.discount * order.types[h] / order.totals[h]
+            followers = self._symbols[order.codes[start:stop] - h * size]
+            p[followers] += (order.counts[start:stop] - order.discount) / order.totals[h]
+        return p
+
+    def _check_fitted(self) -> None:
+        if not self._orders:
+            raise RuntimeError("the model has no counts yet: call fit(ids) first")
+
+
+def _order(codes: np.ndarray, counts: np.ndarray, size: int, contexts: int) -> _Order:
+    context = codes // size
+    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    return _Order(
+        codes=codes,
+        counts=counts,
+        totals=np.bincount(context, weights=counts, minlength=contexts),
+        types=np.bincount(context, minlength=contexts),
+        discount=once / (once + 2 * twice) if once and twice else 0.5,
+    )
+
+
+def _find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Places of `wanted` in the sorted `keys`, -1 for what is not there."""
+    if keys.size == 0:
+        return np.full(wanted.shape, -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+    return np.where(keys[place] == wanted, place, -1)
