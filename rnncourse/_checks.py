@@ -45,7 +45,7 @@ def check_ids(name: str, value: Any, shape: Sequence[int | str], size: int) -> n
         got = f"dtype {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"{name} must be an integer numpy.ndarray of shape {_show(shape)}, got {got}")
     _check_shape(name, value, shape)
-    if value.size and not (0 <= int(value.min()) and int(value.max()) < size):
+    if value.size and not (int(value.min()) >= 0 and int(value.max()) < size):
         bad = value[(value < 0) | (value >= size)].flat[0]
         raise ValueError(f"{name} must lie in 0 … {size - 1}, got {int(bad)}")
     return value

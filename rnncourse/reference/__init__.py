@@ -1,0 +1,63 @@
+"""The NumPy reference: every model of the course, forward and backward by hand.
+
+Loads NumPy alone. Shapes: T time, B batch, I input, H hidden, V vocabulary, E embedding. Names and conventions are
+PyTorch's, so that weights interchange. `*_forward` returns output, state and cache; `*_backward` takes the cache.
+"""
+
+from .clipping import clip_grad_norm_
+from .embedding import embedding_backward, embedding_forward
+from .gradcheck import GradientError, gradcheck, numerical_gradient
+from .initialisers import (
+    identity,
+    init_rnn,
+    kaiming_normal,
+    orthogonal,
+    pytorch_uniform,
+    xavier_normal,
+    xavier_uniform,
+)
+from .language_model import RNNLanguageModel
+from .linear import linear_backward, linear_forward
+from .losses import (
+    bits_per_character,
+    cross_entropy_backward,
+    cross_entropy_forward,
+    log_softmax,
+    perplexity,
+    softmax,
+)
+from .optimizers import SGD, Adam
+from .rnn import rnn_backward, rnn_forward
+from .sampling import sample
+from .training import tbptt
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "GradientError",
+    "RNNLanguageModel",
+    "bits_per_character",
+    "clip_grad_norm_",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "embedding_backward",
+    "embedding_forward",
+    "gradcheck",
+    "identity",
+    "init_rnn",
+    "kaiming_normal",
+    "linear_backward",
+    "linear_forward",
+    "log_softmax",
+    "numerical_gradient",
+    "orthogonal",
+    "perplexity",
+    "pytorch_uniform",
+    "rnn_backward",
+    "rnn_forward",
+    "sample",
+    "softmax",
+    "tbptt",
+    "xavier_normal",
+    "xavier_uniform",
+]

@@ -1,0 +1,46 @@
+"""Clipping gradients by their norm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from .._checks import check_number
+
+
+def clip_grad_norm_(grads: Mapping[str, np.ndarray], max_norm: float) -> float:
+    r"""Scale all gradients, in place, so that their joint norm is at most `max_norm`.
+
+    .. math::
+        g \leftarrow g \cdot \min\!\left(1, \frac{\theta}{\lVert g \rVert + 10^{-6}}\right), \qquad
+        \lVert g \rVert = \Bigl(\sum_k \lVert g_k \rVert_2^2\Bigr)^{1/2}
+
+    The direction is kept. Numbers agree with `torch.nn.utils.clip_grad_norm_`, small constant included.
+
+    Args:
+        grads: arrays by name; changed in place.
+        max_norm: the threshold theta, above 0.
+
+    Returns:
+        The norm before clipping.
+
+    Raises:
+        ValueError: `max_norm` not above 0, or a gradient that is not finite (its name is given): no scaling mends it.
+
+    Source: Pascanu, Mikolov and Bengio (2013); chapter 04.
+    """
+    check_number("max_norm", max_norm, above=0)
+    squares = {name: float(np.vdot(g, g)) for name, g in grads.items()}
+    for name, square in squares.items():
+        if not math.isfinite(square):
+            raise ValueError(
+                f"grads[{name!r}] must be finite, got a norm of {math.sqrt(square) if square > 0 else square}"
+            )
+    norm = math.sqrt(sum(squares.values()))
+    scale = max_norm / (norm + 1e-6)
+    if scale < 1:
+        for g in grads.values():
+            g *= scale
+    return norm

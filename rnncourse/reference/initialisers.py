@@ -1,0 +1,163 @@
+"""Initial weights. Every function takes the generator it draws from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._checks import check_choice, check_number
+
+# The factor by which each nonlinearity shrinks a signal of unit variance, undone (He et al. 2015; torch's table).
+GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
+
+
+def pytorch_uniform(
+    rng: np.random.Generator, shape: tuple[int, ...], hidden_size: int, dtype: Any = np.float64
+) -> np.ndarray:
+    r"""Uniform on :math:`[-1/\sqrt{H}, 1/\sqrt{H}]`: what `torch.nn.RNN` does with all its parameters.
+
+    Args:
+        rng: the generator to draw from.
+        shape: the array's shape.
+        hidden_size: H, at least 1.
+        dtype: float32 or float64.
+
+    Returns:
+        An array of that shape.
+    """
+    bound = 1 / math.sqrt(check_number("hidden_size", hidden_size, at_least=1, integer=True))
+    return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+def xavier_uniform(
+    rng: np.random.Generator, shape: tuple[int, int], gain: float = 1.0, dtype: Any = np.float64
+) -> np.ndarray:
+    r"""Uniform with variance :math:`2 g^2 / (N_{in} + N_{out})`, which keeps forward and backward signals alike.
+
+    Args:
+        rng: the generator to draw from.
+        shape: (N_out, N_in).
+        gain: g; see `GAINS`.
+        dtype: float32 or float64.
+
+    Returns:
+        An array of that shape.
+
+    Source: Glorot and Bengio (2010).
+    """
+    fan_out, fan_in = _fans(shape)
+    bound = gain * math.sqrt(6 / (fan_in + fan_out))
+    return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+def xavier_normal(
+    rng: np.random.Generator, shape: tuple[int, int], gain: float = 1.0, dtype: Any = np.float64
+) -> np.ndarray:
+    r"""Normal with variance :math:`2 g^2 / (N_{in} + N_{out})`.
+
+    Args:
+        rng: the generator to draw from.
+        shape: (N_out, N_in).
+        gain: g; see `GAINS`.
+        dtype: float32 or float64.
+
+    Returns:
+        An array of that shape.
+
+    Source: Glorot and Bengio (2010).
+    """
+    fan_out, fan_in = _fans(shape)
+    return (gain * math.sqrt(2 / (fan_in + fan_out)) * rng.standard_normal(shape)).astype(dtype)
+
+
+def kaiming_normal(
+    rng: np.random.Generator, shape: tuple[int, int], nonlinearity: str = "relu", dtype: Any = np.float64
+) -> np.ndarray:
+    r"""Normal with variance :math:`g^2 / N_{in}`, with g the nonlinearity's gain.
+
+    Args:
+        rng: the generator to draw from.
+        shape: (N_out, N_in).
+        nonlinearity: "linear", "sigmoid", "tanh" or "relu".
+        dtype: float32 or float64.
+
+    Returns:
+        An array of that shape.
+
+    Source: He et al. (2015).
+    """
+    check_choice("nonlinearity", nonlinearity, tuple(GAINS))
+    _, fan_in = _fans(shape)
+    return (GAINS[nonlinearity] / math.sqrt(fan_in) * rng.standard_normal(shape)).astype(dtype)
+
+
+def orthogonal(
+    rng: np.random.Generator, shape: tuple[int, int], gain: float = 1.0, dtype: Any = np.float64
+) -> np.ndarray:
+    """A random (semi-)orthogonal matrix times `gain`: all its singular values equal `gain`.
+
+    Args:
+        rng: the generator to draw from.
+        shape: (N_out, N_in); the rows or the columns, whichever are fewer, are orthonormal.
+        gain: the singular values.
+        dtype: float32 or float64.
+
+    Returns:
+        An array of that shape, drawn uniformly (Haar measure).
+
+    Source: Saxe, McClelland and Ganguli (2014).
+    """
+    rows, columns = _fans(shape)
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    # QR is unique only up to signs; fixing them makes the draw uniform and the same for every LAPACK.
+    q *= np.sign(np.diag(r))
+    return (gain * (q if rows >= columns else q.T)).astype(dtype)
+
+
+def identity(size: int, gain: float = 1.0, dtype: Any = np.float64) -> np.ndarray:
+    """`gain` times the identity matrix of shape (size, size), for recurrent weights with ReLU.
+
+    Args:
+        size: H, at least 1.
+        gain: the diagonal's value.
+        dtype: float32 or float64.
+
+    Returns:
+        An array of shape (size, size).
+
+    Source: Le, Jaitly and Hinton (2015).
+    """
+    return gain * np.eye(check_number("size", size, at_least=1, integer=True), dtype=dtype)
+
+
+def init_rnn(
+    rng: np.random.Generator, input_size: int, hidden_size: int, dtype: Any = np.float64
+) -> dict[str, np.ndarray]:
+    r"""Parameters for `rnn_forward`, drawn as `torch.nn.RNN` draws them: all from :math:`U(\pm 1/\sqrt{H})`.
+
+    Args:
+        rng: the generator to draw from.
+        input_size: I, at least 1.
+        hidden_size: H, at least 1.
+        dtype: float32 or float64.
+
+    Returns:
+        `weight_ih_l0` (H, I), `weight_hh_l0` (H, H), `bias_ih_l0` (H,), `bias_hh_l0` (H,).
+    """
+    check_number("input_size", input_size, at_least=1, integer=True)
+    check_number("hidden_size", hidden_size, at_least=1, integer=True)
+    shapes = {
+        "weight_ih_l0": (hidden_size, input_size),
+        "weight_hh_l0": (hidden_size, hidden_size),
+        "bias_ih_l0": (hidden_size,),
+        "bias_hh_l0": (hidden_size,),
+    }
+    return {name: pytorch_uniform(rng, shape, hidden_size, dtype) for name, shape in shapes.items()}
+
+
+def _fans(shape: tuple[int, int]) -> tuple[int, int]:
+    if len(shape) != 2 or min(shape) < 1:
+        raise ValueError(f"shape must be (rows, columns), each at least 1, got {shape}")
+    return shape[0], shape[1]
