@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_ids, check_number
+from .._checks import check_choice, check_ids, check_number
 from .embedding import EmbeddingCache, embedding_backward, embedding_forward
 from .initialisers import init_rnn, pytorch_uniform
 from .linear import LinearCache, linear_backward, linear_forward
 from .losses import cross_entropy_backward, cross_entropy_forward, log_softmax
-from .rnn import RNNCache, rnn_backward, rnn_forward
+from .rnn import NONLINEARITIES, RNNCache, rnn_backward, rnn_forward
 
 
 class LanguageModelCache(NamedTuple):
@@ -58,7 +58,7 @@ class RNNLanguageModel:
         for name, value in {"vocab_size": vocab_size, "embedding_size": embedding_size}.items():
             check_number(name, value, at_least=1, integer=True)
         rnn = init_rnn(rng, embedding_size, hidden_size, dtype)
-        self.nonlinearity = nonlinearity
+        self.nonlinearity = check_choice("nonlinearity", nonlinearity, tuple(NONLINEARITIES))
         self.params = {
             "embedding.weight": rng.standard_normal((vocab_size, embedding_size)).astype(dtype),
             **{f"rnn.{name}": array for name, array in rnn.items()},
