@@ -65,6 +65,7 @@ class KneserNey:
 
     Attributes:
         discounts: D_1 … D_N after `fit`, a list of N numbers between 0 and 1.
+        sizes: after `fit`, how many different n-grams of each order 1 … N it holds: the size of its table.
 
     Raises:
         TypeError: `order` or `vocab_size` is not an integer.
@@ -80,6 +81,7 @@ class KneserNey:
         self.order = int(check_number("order", order, at_least=1, integer=True))
         self.vocab_size = int(check_number("vocab_size", vocab_size, at_least=1, integer=True))
         self.discounts: list[float] = []
+        self.sizes: list[int] = []
         self._symbols = np.zeros(0, dtype=np.int64)
         self._orders: list[_Order] = []
 
@@ -122,6 +124,7 @@ class KneserNey:
                 counts[firsts[n - 1]] += 1
             self._orders.append(_order(codes[n - 1], counts, size, 1 if n == 1 else len(codes[n - 2])))
         self.discounts = [order.discount for order in self._orders]
+        self.sizes = [len(order.codes) for order in self._orders]
         return self
 
     def log_prob(self, ids: np.ndarray) -> np.ndarray:

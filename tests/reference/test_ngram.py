@@ -73,6 +73,7 @@ def test_agrees_with_the_definition(order, case):
     model = KneserNey(order, vocab_size).fit(ids(text))
     oracle = Definition(order, vocab_size, text)
     np.testing.assert_allclose(model.discounts, oracle.discount[1:], rtol=1e-15)
+    assert model.sizes == [len(count) for count in oracle.count[1:]]
     for sequence in (text, other):
         want = [math.log(oracle.probability(sequence[:t], w)) for t, w in enumerate(sequence)]
         np.testing.assert_allclose(model.log_prob(ids(sequence)), want, rtol=1e-12, atol=1e-12)
