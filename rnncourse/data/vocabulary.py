@@ -1,0 +1,121 @@
+"""Characters to numbers and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnncourse._checks import check_ids
+
+__all__ = ["Vocabulary"]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters a model knows. A character's id is its place among them.
+
+    Build it with `from_text`, on the training split only: a symbol that only validation has could not be learnt, and
+    counting it would let validation shape the model.
+
+    Attributes:
+        symbols: the characters, each once, sorted by code point.
+        unknown: the one among them that stands for every character which is not; None if there is no such symbol.
+
+    Raises:
+        TypeError: something else than characters.
+        ValueError: no symbols, a symbol twice or out of order, `unknown` not among them.
+
+    >>> vocabulary = Vocabulary.from_text("banana")
+    >>> vocabulary.symbols
+    ('a', 'b', 'n')
+    >>> vocabulary.encode("nab")
+    array([2, 0, 1])
+    >>> vocabulary.decode([1, 0, 2])
+    'ban'
+    """
+
+    symbols: tuple[str, ...]
+    unknown: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "symbols", tuple(self.symbols))
+        for symbol in self.symbols:
+            _check_character("each of symbols", symbol)
+        if not self.symbols or list(self.symbols) != sorted(set(self.symbols)):
+            raise ValueError(f"symbols must be at least one character, each once, in sorted order, got {self.symbols}")
+        if self.unknown is not None and self.unknown not in self.symbols:
+            raise ValueError(f"unknown must be None or one of symbols, got {self.unknown!r}")
+
+    @classmethod
+    def from_text(cls, train: str, *, unknown: str | None = None) -> Vocabulary:
+        """The vocabulary of a text: the characters that occur in it, and `unknown` if given.
+
+        Args:
+            train: the training split.
+            unknown: a character to stand for those that do not occur in `train`, such as "\\ufffd"; None makes
+                `encode` reject them.
+
+        Raises:
+            TypeError: `train` is not a str, `unknown` not a character.
+            ValueError: `train` is empty.
+        """
+        if not isinstance(train, str):
+            raise TypeError(f"train must be a str, such as load_text(…).train, got {type(train).__name__}")
+        if not train:
+            raise ValueError("train must have at least one character, got an empty str")
+        if unknown is not None:
+            _check_character("unknown", unknown)
+        return cls(tuple(sorted(set(train) | ({unknown} if unknown else set()))), unknown)
+
+    def __len__(self) -> int:
+        """The number of symbols, V."""
+        return len(self.symbols)
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids of a text's characters, int64 of shape (len(text),), each in 0 … V - 1.
+
+        Raises:
+            TypeError: `text` is not a str.
+            ValueError: a character is not in the vocabulary, and there is no `unknown`. Names it and its position.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str, got {type(text).__name__}")
+        known, given = _code_points("".join(self.symbols)), _code_points(text)
+        ids = np.searchsorted(known, given).clip(max=len(self) - 1)
+        missing = known[ids] != given
+        if missing.any():
+            if self.unknown is None:
+                raise ValueError(self._missing(text, int(missing.argmax())))
+            ids[missing] = self.symbols.index(self.unknown)
+        return ids.astype(np.int64, copy=False)
+
+    def decode(self, ids: np.ndarray | Sequence[int]) -> str:
+        """The text of ids, of shape (T,): the inverse of `encode`, except that `unknown` stays itself.
+
+        Raises:
+            TypeError: not integers.
+            ValueError: not one-dimensional, or an id outside 0 … V - 1.
+        """
+        if not isinstance(ids, np.ndarray):
+            ids = np.array(ids) if len(ids) else np.zeros(0, int)
+        ids = check_ids("ids", ids, ("T",), len(self))
+        return "".join([self.symbols[i] for i in ids.tolist()])
+
+    def _missing(self, text: str, position: int) -> str:
+        character = text[position]
+        return (
+            f"text has the character {character!r} (U+{ord(character):04X}) at position {position}, which is not "
+            f"among the vocabulary's {len(self)} symbols. Remove it from the text, or build the vocabulary with "
+            'unknown="\\ufffd", which then stands for every such character.'
+        )
+
+
+def _check_character(name: str, value: object) -> None:
+    if not isinstance(value, str) or len(value) != 1:
+        raise TypeError(f"{name} must be one character, got {value!r}")
+
+
+def _code_points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
