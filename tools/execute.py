@@ -69,6 +69,7 @@ def run(path: Path, timeout: int, write: bool) -> tuple[bool, str, float]:
     before = path.read_text(encoding="utf-8")
     notebook = nbformat.reads(before, as_version=4)
     stored = nbformat.reads(before, as_version=4)
+    os.environ.pop("MPLBACKEND", None)  # else the kernel would not draw into the notebook
     os.environ.update(ENVIRONMENT)
     resources = {"metadata": {"path": str(path.resolve().parent)}}
     try:
