@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "INK", "LINESTYLES", "MUTED", "SEQUENCE", "STYLE", "axes", "colour", "save_svg"]
+__all__ = [
+    "COLOURS",
+    "INK",
+    "LINESTYLES",
+    "MUTED",
+    "SEQUENCE",
+    "STYLE",
+    "axes",
+    "colour",
+    "draw_backward_graph",
+    "draw_two_paths",
+    "save_svg",
+]
 
 #: Text, arrows and outlines of diagrams.
 INK = "#22272E"
@@ -154,3 +166,102 @@ def save_svg(figure: Figure) -> str:
 def _round(number: str) -> str:
     short = f"{float(number):.2f}".rstrip("0").rstrip(".")
     return "0" if short == "-0" else short
+
+
+def draw_two_paths() -> Figure:
+    """Draw the two ways on which one weight reaches the second state (chapter 03: T = 2, H = 1)."""
+    figure, ax = _canvas((6.2, 2.7), (-0.7, 6.1), (-2.45, 0.95))
+    late, early = COLOURS["lstm"], COLOURS["rnn"]
+    for x, text in ((0, "$h_0$"), (2.6, "$h_1$"), (5.2, "$h_2$")):
+        _node(ax, x, 0, text)
+    _node(ax, 2.6, -2, "$w$", face="#EEF1F4")
+    _arrow(ax, (0, 0), (2.6, 0), colour=MUTED)
+    _arrow(ax, (2.6, 0), (5.2, 0), colour=early, label="$(1-h_2^2)\\,w$", offset=(0, 0.36))
+    _arrow(ax, (2.6, -2), (2.6, 0), colour=early, label="$(1-h_1^2)\\,h_0$", offset=(-0.95, 0.05))
+    _arrow(ax, (2.6, -2), (5.2, 0), colour=late, label="$(1-h_2^2)\\,h_1$", offset=(0.98, -0.2))
+    return figure
+
+
+def draw_backward_graph() -> Figure:
+    """Draw three unrolled steps: values go right, gradients left, one weight is used three times (chapter 03)."""
+    figure, ax = _canvas((8.2, 3.2), (-0.55, 8.75), (-1.85, 1.95))
+    back, weight, gap = COLOURS["lstm"], COLOURS["rnn"], 1.36
+    _node(ax, 0, 0, "$h_0$")
+    for t in (1, 2, 3):
+        a, h, before = (2 * t - 1) * gap, 2 * t * gap, (2 * t - 2) * gap
+        _node(ax, a, 0, f"$a_{t}$", square=True)
+        _node(ax, h, 0, f"$h_{t}$")
+        _node(ax, a, 1.5, f"$x_{t}$", face="#EEF1F4")
+        _node(ax, h, 1.5, f"$\\ell_{t}$", face="#EEF1F4")
+        _arrow(ax, (before, 0.12), (a, 0.12), colour=weight, label="$W_{hh}$", offset=(0, 0.27))
+        _arrow(ax, (a, 0.12), (h, 0.12), colour=INK, label="$\\phi$", offset=(0, 0.25))
+        _arrow(ax, (a - 0.08, 1.5), (a - 0.08, 0), colour=INK)
+        _arrow(ax, (h - 0.08, 0), (h - 0.08, 1.5), colour=INK)
+        for start, end in (((a, -0.12), (before, -0.12)), ((h, -0.12), (a, -0.12)), ((h + 0.1, 1.5), (h + 0.1, 0))):
+            _arrow(ax, start, end, colour=back, dashed=True)
+        _arrow(ax, (a + 0.1, 0), (a + 0.1, 1.5), colour=back, dashed=True)
+        _text(ax, a, -0.52, f"$da_{t}$", back)
+        _text(ax, h, -0.52, f"$dh_{t}$", back)
+        middle = (before + a) / 2
+        ax.plot([middle, middle], [-0.28, -1.1], color=weight, linestyle=":", linewidth=1.4)
+        _text(ax, middle, -1.4, f"$da_{t}\\,h_{t - 1}^\\top$", weight)
+        _text(ax, middle - 0.95 if t == 1 else middle - gap, -1.4, "$dW_{hh}=$" if t == 1 else "$+$", weight)
+    _text(ax, 0, -0.52, "$dh_0$", back)
+    return figure
+
+
+def _canvas(figsize: tuple[float, float], xlim: tuple[float, float], ylim: tuple[float, float]) -> tuple[Figure, Axes]:
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(dict(STYLE)):
+        figure, ax = plt.subplots(figsize=figsize)
+    ax.set(xlim=xlim, ylim=ylim, aspect="equal")
+    ax.axis("off")
+    return figure, ax
+
+
+def _node(ax: Axes, x: float, y: float, text: str, *, face: str = "white", square: bool = False) -> None:
+    from matplotlib.patches import Circle, FancyBboxPatch
+
+    style = {"facecolor": face, "edgecolor": INK, "linewidth": 1.4, "zorder": 3}
+    if square:
+        ax.add_patch(FancyBboxPatch((x - 0.22, y - 0.22), 0.44, 0.44, boxstyle="round,pad=0.05", **style))
+    else:
+        ax.add_patch(Circle((x, y), 0.31, **style))
+    ax.text(x, y, text, ha="center", va="center", fontsize=13, zorder=4)
+
+
+def _arrow(
+    ax: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    *,
+    colour: str,
+    label: str = "",
+    offset: tuple[float, float] = (0, 0),
+    dashed: bool = False,
+) -> None:
+    """An arrow between two nodes' middles, which stops short of both."""
+    length = ((end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2) ** 0.5
+    cut = 0.36 / length
+    ends = [tuple(s + (e - s) * part for s, e in zip(start, end, strict=True)) for part in (cut, 1 - cut)]
+    ax.annotate(
+        "",
+        xy=ends[1],
+        xytext=ends[0],
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": colour,
+            "linewidth": 1.6,
+            "shrinkA": 0,
+            "shrinkB": 0,
+            "mutation_scale": 12,
+            "linestyle": (0, (3, 2)) if dashed else "-",
+        },
+    )
+    if label:
+        _text(ax, (start[0] + end[0]) / 2 + offset[0], (start[1] + end[1]) / 2 + offset[1], label, colour)
+
+
+def _text(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
+    ax.text(x, y, text, ha="center", va="center", fontsize=12, color=colour)
