@@ -98,7 +98,7 @@ def keep_scripts_once(
         seen: dict[Any, Any] = {}
         for script in context.get(kind, []):
             key = _script_key(script)
-            if "thebe" not in str(key):
+            if "thebe" not in str(key).lower():
                 seen.setdefault(key, script)
         if kind in context:
             context[kind][:] = list(seen.values())
