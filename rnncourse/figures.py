@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 from rnncourse._checks import check_choice
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "COLOURS",
@@ -26,7 +30,12 @@ __all__ = [
     "axes",
     "colour",
     "draw_backward_graph",
+    "draw_batch_axes",
+    "draw_time_index",
     "draw_two_paths",
+    "plot_surprise",
+    "plot_surprise_stages",
+    "save_readme_picture",
     "save_svg",
 ]
 
@@ -52,6 +61,8 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "truth": INK,
     }
 )
+
+_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 #: The order in which unnamed curves take colours.
 SEQUENCE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -265,3 +276,199 @@ def _arrow(
 
 def _text(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
     ax.text(x, y, text, ha="center", va="center", fontsize=12, color=colour)
+
+
+def draw_batch_axes() -> Figure:
+    """Draw an array of shape (T, B, H) as one sheet a step, with the state h_3 and one of its rows marked."""
+    import matplotlib.pyplot as plt
+
+    T, B, H = 3, 3, 5
+    gap, right, up = 2.6, 0.34, 0.24
+
+    def cell(t: int, b: int, j: float, width: float = 1, height: float = 1) -> list[tuple[float, float]]:
+        x, y = gap * t + right * j, up * j - b
+        return [
+            (x, y),
+            (x + right * width, y + up * width),
+            (x + right * width, y + up * width - height),
+            (x, y - height),
+        ]
+
+    with plt.rc_context(dict(STYLE)):
+        figure, ax = plt.subplots(figsize=(5.6, 3.1))
+        for t in range(T):
+            marked = t == 2
+            for b in range(B):
+                for j in range(H):
+                    fill = "#FFFFFF" if not marked else COLOURS["rnn"] if b == 1 else "#CFE3F1"
+                    edge = INK if marked else MUTED
+                    ax.add_patch(plt.Polygon(cell(t, b, j), facecolor=fill, edgecolor=edge, linewidth=0.8))
+            middle = gap * t + right * H / 2
+            ax.text(middle, up * H + 0.45, f"$h_{t + 1}$", ha="center", fontsize=13, color=INK)
+            ax.text(middle, -B - 0.45, f"output[{t}]", ha="center", va="top", fontsize=9, family="monospace", color=INK)
+        arrow = {"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", (-0.3, -B), (-0.3, 0), arrowprops=arrow)
+        ax.text(-0.5, -B / 2, "batch $B$", ha="right", va="center", color=INK)
+        ax.annotate("", (right * H - 0.12, up * H + 0.2), (-0.12, 0.2), arrowprops=arrow)
+        ax.text(right * H / 2 - 0.45, up * H / 2 + 0.35, "units $H$", ha="right", va="bottom", color=INK)
+        ax.annotate("", (gap * (T - 1) + right * H, -B - 1.25), (0, -B - 1.25), arrowprops=arrow)
+        ax.text(-0.5, -B - 1.25, "time $T$", ha="right", va="center", color=INK)
+        row = cell(2, 1, H)[3]
+        ax.annotate(
+            "$h_3$ of one sequence:\noutput[2, 1], (H,)\na column in the maths",
+            (row[0], row[1] + 0.5),
+            (row[0] + 0.5, row[1] + 0.5),
+            va="center",
+            fontsize=9,
+            color=INK,
+            arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkB": 0},
+        )
+        ax.set(xlim=(-2.3, gap * T + 2.9), ylim=(-B - 1.6, up * H + 1.2), aspect="equal")
+        ax.axis("off")
+    return figure
+
+
+def draw_time_index() -> Figure:
+    """Draw which entry of the code's arrays is which symbol: maths counts from 1, arrays from 0."""
+    import matplotlib.pyplot as plt
+
+    T = 3
+    blue = COLOURS["rnn"]
+    with plt.rc_context(dict(STYLE)):
+        figure, ax = plt.subplots(figsize=(5.4, 3.0))
+        arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+        code = {"ha": "center", "va": "center", "fontsize": 9, "family": "monospace"}
+        for t in range(T + 1):
+            ax.add_patch(plt.Circle((2 * t, 0), 0.46, facecolor="#FFFFFF" if t == 0 else "#CFE3F1", edgecolor=blue))
+            ax.text(2 * t, 0, f"$h_{t}$", ha="center", va="center", fontsize=13, color=INK)
+            ax.text(2 * t, 0.95, f"cache.h[{t}]", color=INK, **code)
+            if t:
+                ax.annotate("", (2 * t - 0.48, 0), (2 * t - 1.52, 0), arrowprops=arrow)
+                ax.add_patch(plt.Rectangle((2 * t - 0.4, -1.9), 0.8, 0.8, facecolor="#FFFFFF", edgecolor=INK))
+                ax.text(2 * t, -1.5, f"$x_{t}$", ha="center", va="center", fontsize=13, color=INK)
+                ax.annotate("", (2 * t, -0.48), (2 * t, -1.08), arrowprops=arrow)
+                ax.text(2 * t, -2.3, f"x[{t - 1}]", color=INK, **code)
+                ax.text(2 * t, 1.75, f"output[{t - 1}]", color=blue, **code)
+        ax.plot([1.3, 2 * T + 0.7], [1.35, 1.35], color=blue, linewidth=1.3)
+        ax.set(xlim=(-1.0, 2 * T + 1.0), ylim=(-2.6, 2.1), aspect="equal")
+        ax.axis("off")
+    return figure
+
+
+def plot_surprise(
+    text: str,
+    surprise: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    largest: float = 8.0,
+) -> Axes:
+    """Print a text as it stands, each character on a ground as dark as it was surprising.
+
+    A line's end is drawn as an arrow, because a model predicts it like any other character. The first character, before
+    which nothing was read, stands in an empty frame.
+
+    Args:
+        text: the text, of N characters.
+        surprise: -log2 p of each character but the first, in bits, of shape (N - 1,).
+        ax: axes to draw on, or None for a new figure.
+        title: what stands above the text at the left; at the right stands the mean.
+        largest: bits that get the darkest ground; what is more is drawn as dark.
+
+    Raises:
+        ValueError: not one value for each character but the first.
+    """
+    import numpy as np
+    from matplotlib.patches import Rectangle
+
+    bits = np.asarray(surprise, dtype=np.float64)
+    if bits.shape != (len(text) - 1,):
+        raise ValueError(f"surprise must have shape ({len(text) - 1},), one value less than text has, got {bits.shape}")
+    shades = _surprise_shades()
+    grounds = shades(np.concatenate([[0.0], np.clip(bits / largest, 0, 1)]))
+    # Relative luminance (WCAG): below this value white letters stand out better than dark ones.
+    dark = np.where(grounds <= 0.04045, grounds / 12.92, ((grounds + 0.055) / 1.055) ** 2.4)[:, :3] @ _LUMINANCE < 0.22
+    lines = text.removesuffix("\n").split("\n")
+    columns = max(map(len, lines)) + 1
+    ax = axes(ax, figsize=(6.4, 0.24 * len(lines) + 0.4))
+
+    row = column = 0
+    for character, ground, is_dark in zip(text, grounds, dark, strict=True):
+        ax.add_patch(Rectangle((column, row + 0.05), 1, 0.9, facecolor=ground, linewidth=0))
+        ink = "#FFFFFF" if is_dark else MUTED if character == "\n" else INK
+        symbol = "\u21b5" if character == "\n" else character
+        ax.text(column + 0.5, row + 0.71, symbol, ha="center", family="monospace", fontsize=11.5, color=ink)
+        row, column = (row + 1, 0) if character == "\n" else (row, column + 1)
+    ax.add_patch(Rectangle((0.05, 0.09), 0.9, 0.82, facecolor="none", edgecolor=MUTED, linewidth=0.8))
+    ax.set(xlim=(0, columns), ylim=(len(lines), 0))
+    ax.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    ax.set_title(f"{bits.mean():.2f} bits a character", loc="right", fontsize=10.5)
+    ax.axis("off")
+    return ax
+
+
+def plot_surprise_stages(stages: Mapping[str, ArrayLike], text: str, *, largest: float = 8.0) -> Figure:
+    """Print the same text once for each model, with `plot_surprise`, above a scale.
+
+    Args:
+        stages: for each model, under its title, the surprise of each character but the first, in bits.
+        text: the text.
+        largest: as in `plot_surprise`.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    lines = text.removesuffix("\n").count("\n") + 1
+    heights = [0.245 * lines] * len(stages) + [0.11]
+    with plt.rc_context(dict(STYLE)):
+        figure, (*blocks, bar) = plt.subplots(
+            len(stages) + 1, figsize=(6.2, sum(heights) + 0.4 * len(stages) + 0.5), height_ratios=heights
+        )
+        figure.get_layout_engine().set(hspace=0.05)
+        for ax, (title, surprise) in zip(blocks, stages.items(), strict=True):
+            plot_surprise(text, surprise, ax, title=title, largest=largest)
+        scale = figure.colorbar(
+            ScalarMappable(Normalize(0, largest), _surprise_shades()), cax=bar, orientation="horizontal", extend="max"
+        )
+        scale.outline.set_visible(False)
+        scale.set_label("surprise, in bits", fontsize=10)
+        scale.ax.tick_params(length=0)
+    return figure
+
+
+def save_readme_picture(path: str | PathLike[str]) -> None:
+    """Write the README's picture, a PNG, from the recorded result `char_rnn_numpy`.
+
+    Args:
+        path: the file to write, `extra/readme.png` in the repository.
+    """
+    import io
+    import math
+
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from PIL import Image
+
+    from rnncourse import results
+
+    record = results.load("char_rnn_numpy")
+    first, *_, last = record["seeds"][0]["stages"]
+    bits = {
+        title: np.array(stage["passage_surprise"]) / math.log(2)
+        for title, stage in (("Before training", first), ("After training", last))
+    }
+    figure = plot_surprise_stages(bits, record["common"]["passage"])
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=200, bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
+    plt.close(figure)
+    # 128 colours are enough for 16 shades and the letters' edges, and a third of the size.
+    Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def _surprise_shades() -> LinearSegmentedColormap:
+    """From white to dark brown in sixteen steps: half a bit each when the darkest is 8 bits."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = ["#FFFFFF", "#FCE8C8", "#F2B263", "#C4611B", "#7A2E00", "#3D1400"]
+    return LinearSegmentedColormap.from_list("surprise", shades, N=16)
