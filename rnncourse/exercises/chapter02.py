@@ -327,8 +327,8 @@ def _delay_line() -> Exercise:
             return f"{H} units remember {k} steps, and not one more."
         if not seen.any():
             raise NotYet(
-                "The last unit stays at zero: the signal never arrives there. Row i, column j of W_hh leads from unit j to "
-                "unit i; is W_hh transposed?"
+                "The last unit stays at zero: nothing arrives there. Row i, column j of W_hh leads from unit j "
+                "to unit i; is W_hh transposed?"
             )
         for j in range(30):
             if np.allclose(seen, delayed(j), atol=1e-6):
