@@ -32,6 +32,7 @@ import re
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -93,11 +94,7 @@ def documents() -> dict[str, str]:
     Returns:
         Name (such as "numpy.linalg.svd") to docstring. Computed once a process; do not change it.
     """
-    found = {}
-    for module_name in filter(importlib.util.find_spec, _MODULES):  # NumPy 2.0 has not all of them
-        for name, doc in _docstrings(importlib.import_module(module_name)):
-            found.setdefault(name, _clean(doc))
-    return _without_near_duplicates(dict(sorted(found.items())))
+    return _without_near_duplicates(_distinct_docstrings())
 
 
 def split(validation: float) -> tuple[str, str]:
@@ -121,6 +118,18 @@ def split(validation: float) -> tuple[str, str]:
     for name, doc in docs.items():
         parts[name in held_out].append(doc + _SEPARATOR)
     return "".join(parts[0]), "".join(parts[1])
+
+
+def _distinct_docstrings() -> dict[str, str]:
+    """All docstrings, cleaned, in the order of their names; equal ones once, under the first of their names."""
+    found = {}
+    for module_name in filter(importlib.util.find_spec, _MODULES):  # NumPy 2.0 has not all of them
+        for name, doc in _docstrings(importlib.import_module(module_name)):
+            found.setdefault(name, _clean(doc))
+    first_name: dict[str, str] = {}
+    for name in sorted(found):
+        first_name.setdefault(found[name], name)
+    return {name: doc for doc, name in first_name.items()}
 
 
 def _docstrings(module: ModuleType) -> Iterator[tuple[str, str]]:
@@ -185,9 +194,7 @@ def _without_near_duplicates(docs: dict[str, str]) -> dict[str, str]:
     holders: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)  # phrase -> the kept ones that contain it
     for name, doc in docs.items():
         phrases = _phrases(doc)
-        shared: Counter[str] = Counter()
-        for phrase in phrases & holders.keys():
-            shared.update(holders[phrase])
+        shared = Counter(chain.from_iterable(holders[phrase] for phrase in phrases & holders.keys()))
         if not phrases or any(n >= MAX_SHARED * min(len(phrases), sizes[other]) for other, n in shared.items()):
             continue
         kept[name], sizes[name] = doc, len(phrases)

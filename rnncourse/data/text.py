@@ -153,7 +153,7 @@ def _decode(data: bytes, path: str) -> str:
 
 
 def _split_at_end(name: str, text: str, validation: float, source: str) -> Text:
-    n = int(len(text) * (1 - validation))
+    n = int(round(len(text) * (1 - validation), 6))  # rounded: 10 * (1 - 0.9) is 0.99… in binary
     if n == 0:
         raise DataError(
             f"{name} is too short: with validation={validation}, none of its {len(text)} characters is left to train "
