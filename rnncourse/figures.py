@@ -31,7 +31,9 @@ __all__ = [
     "colour",
     "draw_backward_graph",
     "draw_batch_axes",
+    "draw_folded_and_unrolled",
     "draw_time_index",
+    "draw_two_feedbacks",
     "draw_two_paths",
     "plot_surprise",
     "plot_surprise_stages",
@@ -177,6 +179,63 @@ def save_svg(figure: Figure) -> str:
 def _round(number: str) -> str:
     short = f"{float(number):.2f}".rstrip("0").rstrip(".")
     return "0" if short == "-0" else short
+
+
+def draw_folded_and_unrolled() -> Figure:
+    """Draw the recurrent network as a loop and, beside it, unrolled over three steps (chapter 02)."""
+    figure, ax = _canvas((8.2, 3.5), (-0.95, 8.7), (-2.35, 1.9))
+    reads, keeps, says = COLOURS["gru"], COLOURS["rnn"], COLOURS["lstm"]
+    _step_nodes(ax, 0, "", loop="$W_{hh}$")
+    _node(ax, 2.75, 0, "$h_0$", face="#EEF1F4")
+    for t, x in ((0, 0.0), (1, 4.5), (2, 6.25), (3, 8.0)):
+        if t:
+            _step_nodes(ax, x, str(t))
+            _arrow(ax, (x - 1.75, 0), (x, 0), colour=keeps, label="$W_{hh}$", offset=(0, 0.28))
+        _text(ax, x - 0.45, -0.75, "$W_{ih}$", reads)
+        _text(ax, x - 0.45, 0.75, "$W_{hy}$", says)
+    ax.plot([2.15, 2.15], [-2.3, 1.85], color=MUTED, linewidth=0.8)
+    _text(ax, 0.2, -2.15, "the loop", INK)
+    _text(ax, 5.5, -2.15, "the same, unrolled in time", INK)
+    return figure
+
+
+def draw_two_feedbacks() -> Figure:
+    """Draw over two steps what is fed back: the state (Elman) or the output (Jordan) (chapter 02)."""
+    figure, ax = _canvas((7.0, 3.4), (-0.5, 8.0), (-2.35, 1.9))
+    for left in (0, 4.6):
+        elman = left == 0
+        for t in (1, 2):
+            _step_nodes(ax, left + 2.9 * (t - 1), str(t))
+        start, label, name = ((left, 0), "$W_{hh}$", "Elman") if elman else ((left, 1.5), "$W_{yh}$", "Jordan")
+        what = "state" if elman else "output"
+        _arrow(ax, start, (left + 2.9, 0), colour=COLOURS["rnn"], label=label, offset=(0.1, 0.32))
+        _text(ax, left + 1.45, -2.15, f"{name}: the {what} is fed back", INK)
+    return figure
+
+
+def _step_nodes(ax: Axes, x: float, t: str, *, loop: str = "") -> None:
+    """One step's input, state and scores; without a number for t they are those of any step."""
+    index = t or "t"
+    for y, name, face in ((-1.5, "x", "#EEF1F4"), (0, "h", "white"), (1.5, "z", "#EEF1F4")):
+        _node(ax, x, y, f"${name}_{index}$", face=face)
+    _arrow(ax, (x, -1.5), (x, 0), colour=COLOURS["gru"])
+    _arrow(ax, (x, 0), (x, 1.5), colour=COLOURS["lstm"])
+    if loop:
+        ax.annotate(
+            "",
+            xy=(x + 0.24, 0.27),
+            xytext=(x + 0.24, -0.27),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": COLOURS["rnn"],
+                "linewidth": 1.6,
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "mutation_scale": 12,
+                "connectionstyle": "arc3,rad=1.9",
+            },
+        )
+        _text(ax, x + 1.35, 0, loop, COLOURS["rnn"])
 
 
 def draw_two_paths() -> Figure:
