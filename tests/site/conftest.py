@@ -107,7 +107,8 @@ LOOK = r"""
     fonts: [...document.fonts].filter(f => f.family.startsWith("MJX") && f.status === "error").map(f => f.family),
     errors: [...article.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.textContent.slice(0, 120)),
     raw: text.filter(e => /\\frac|\\begin|\\\(|\\\[|\$\$|\\mathbb/.test(
-        [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.data).join(""))).map(e => e.textContent.slice(0, 120)),
+        [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.data).join("")))
+      .map(e => e.textContent.slice(0, 120)),
     unresolved: text.filter(e => /\?\?|\{(eq|numref|ref|cite|glue|doc)(:[a-z]+)?\}/.test(e.textContent))
       .map(e => e.textContent.slice(0, 120)),
     equationLinks: [...article.querySelectorAll('a[href*="#equation-"].reference')].map(e => e.textContent),
@@ -170,8 +171,8 @@ def chromium_path() -> str:
         if found:
             return found
     pytest.fail(
-        "Chromium is needed to test the site. Install your system's package (Debian, Ubuntu: apt-get install chromium), "
-        "or set CHROMIUM to the program's path."
+        "Chromium is needed to test the site. Install your system's package (Debian, Ubuntu: "
+        "apt-get install chromium), or set CHROMIUM to the program's path."
     )
 
 
