@@ -162,6 +162,7 @@ def test_full_disk(server, cache, monkeypatch):
     assert files_below(cache) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_download_is_never_taken_for_good(server, cache):
     server.behaviour = "slow"

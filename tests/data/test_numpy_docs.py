@@ -158,6 +158,7 @@ print(load_text("numpy-docs").sha256)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imported", [[], ["numpy.testing", "numpy.f2py", "numpy.ctypeslib", "numpy.char", "numpy.typing"]]
 )
@@ -169,6 +170,7 @@ def test_independent_of_what_was_imported_before(docs, imported):
     assert done.stdout.strip() == docs.sha256
 
 
+@pytest.mark.slow
 def test_optimised_python_has_no_docstrings_and_says_so():
     program = [sys.executable, "-OO", "-c", PROGRAM]
     done = subprocess.run(program, check=True, capture_output=True, text=True)
