@@ -4,6 +4,7 @@
 imported inside the command that needs them.
 """
 
+import difflib
 import os
 import sys
 from pathlib import Path
@@ -72,7 +73,8 @@ def build_app() -> "typer.Typer":
     def experiment(
         name: Annotated[str | None, typer.Argument(help="Which one. Without it: list them.")] = None,
         seeds: Annotated[
-            int | None, typer.Option(help="Run the seeds 0 … N-1 (default: as many as the record has).", metavar="N")
+            int | None,
+            typer.Option(min=1, help="Run the seeds 0 … N-1 (default: as many as the record has).", metavar="N"),
         ] = None,
         quick: Annotated[
             bool, typer.Option("--quick", help="A run of seconds, to see that it works; its figures mean nothing.")
@@ -84,19 +86,22 @@ def build_app() -> "typer.Typer":
     ) -> None:
         """Run an experiment and record it as JSON. After an interrupt the same command goes on."""
         from rnncourse import experiments
-        from rnncourse.experiments import _record, _run
 
         if name is None:
             typer.echo(_listing(experiments.EXPERIMENTS))
             return
+        _check_name("experiment", name, experiments.EXPERIMENTS)
+
+        from rnncourse.data import DataError
+        from rnncourse.experiments import _record, _run
+
         path = None
         try:
-            experiments.check_name(name)
             if output is not None or not quick:
                 path = output or _record.default_output(name)
             record = _run.run(name, seeds=seeds, quick=quick, output=path)
-        except (KeyError, ValueError, _record.RecordError) as error:
-            _fail(error)
+        except (DataError, _record.RecordError) as error:
+            _fail(str(error))
         except KeyboardInterrupt:
             typer.echo(f"\nInterrupted. {_kept(path)}", err=True)
             raise typer.Exit(INTERRUPTED) from None
@@ -115,36 +120,43 @@ def build_app() -> "typer.Typer":
     ) -> None:
         """Time our code beside PyTorch's, side by side on this machine, and record it as JSON."""
         from rnncourse import benchmarks
-        from rnncourse.experiments import _record
 
         if name is None:
             typer.echo(_listing(benchmarks.BENCHMARKS))
             return
-        path = None
+        _check_name("benchmark", name, benchmarks.BENCHMARKS)
+
+        from rnncourse.experiments import _record
+
+        module, path = benchmarks.load(name), None
         try:
-            module = benchmarks.load(name)
             if output is not None or not quick:
                 path = output or _record.default_output(f"bench_{name}")
                 _record.check_writable(path)
             record = module.run(quick=quick)
             if path is not None:
                 _record.write_json(path, record)
-        except (KeyError, ValueError, _record.RecordError) as error:
-            _fail(error)
+        except _record.RecordError as error:
+            _fail(str(error))
         except KeyboardInterrupt:
             typer.echo("\nInterrupted. Nothing was written.", err=True)
             raise typer.Exit(INTERRUPTED) from None
         typer.echo(module.table(record))
         _report({}, path)
 
-    def _fail(error: Exception) -> None:
-        # str(KeyError) would put quotes around the message.
-        typer.echo(f"rnncourse: {error.args[0] if error.args else error}", err=True)
+    def _fail(message: str) -> None:
+        typer.echo(f"rnncourse: {message}", err=True)
         raise typer.Exit(USAGE_ERROR)
 
+    def _check_name(kind: str, name: str, known: dict[str, str]) -> None:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            _fail(f"there is no {kind} {name!r}; there are: {', '.join(known)}.{hint}")
+
     def _report(conclusion: dict[str, Any], path: Path | None) -> None:
-        for key, value in conclusion.items():
-            typer.echo(f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value}")
+        if conclusion:
+            typer.echo(_record_text(conclusion))
         typer.echo("Nothing was written." if path is None else f"Written to {path}")
 
     return app
@@ -153,6 +165,12 @@ def build_app() -> "typer.Typer":
 def _listing(entries: dict[str, str]) -> str:
     width = max(map(len, entries))
     return "\n".join(f"{name:<{width}}  {summary}" for name, summary in entries.items())
+
+
+def _record_text(conclusion: dict[str, Any]) -> str:
+    from rnncourse.experiments._record import rounded, to_json
+
+    return to_json(rounded(conclusion, 5))
 
 
 def _kept(path: Path | None) -> str:

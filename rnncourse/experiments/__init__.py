@@ -1,0 +1,38 @@
+"""The long, many-seed runs behind the book's figures: one file an experiment.
+
+`rnncourse experiment` lists them, `rnncourse experiment NAME` runs one. Each module offers
+
+- a docstring with the question, the method and the decision rule, committed before the recorded run;
+- `QUESTION` and `DECISION_RULE`, the two in short, which go into the record;
+- `SEEDS`, how many seeds a recorded run has;
+- `settings(quick)`: everything that was chosen, as a dict for JSON;
+- `prepare(settings)`: the data, as `(inputs, provenance)`, the second a list of `{"name", "sha256"}`;
+- `common(settings, inputs, tick)`: what does not depend on a seed, as a dict for JSON;
+- `one_seed(seed, settings, inputs, tick)`: one run, as a dict for JSON;
+- `conclude(common, seeds)`: the decision rule applied, as a dict for JSON;
+- `steps(settings, inputs)`: how many ticks the common part and one seed make, for the progress bar.
+
+`tick(text)` moves the progress bar by one and shows `text` beside it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+__all__ = ["EXPERIMENTS", "load"]
+
+EXPERIMENTS = {
+    "char_rnn_numpy": "a character model in NumPy on tiny Shakespeare, beside n-grams and compressors (chapter 04)",
+}
+
+
+def load(name: str) -> ModuleType:
+    """The module of the experiment `name`, imported now and not before.
+
+    Raises:
+        KeyError: there is no such experiment; the message lists those there are.
+    """
+    if name not in EXPERIMENTS:
+        raise KeyError(f"there is no experiment {name!r}: choose one of {', '.join(sorted(EXPERIMENTS))}")
+    return importlib.import_module(f"rnncourse.experiments.{name}")

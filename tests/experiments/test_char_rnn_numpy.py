@@ -1,0 +1,190 @@
+"""The character model's experiment: its parts against naive versions, a quick run, and the recorded one."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnncourse import results
+from rnncourse.experiments import _run
+from rnncourse.experiments import char_rnn_numpy as experiment
+from rnncourse.reference import RNNLanguageModel
+from rnncourse.reference.ngram import KneserNey
+
+NAME = "char_rnn_numpy"
+
+
+@pytest.fixture
+def model():
+    return RNNLanguageModel(7, 5, 6, rng=np.random.default_rng(0), dtype=np.float64)
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return _run.run(NAME, quick=True, bar=False)
+
+
+def test_loss_by_context(model):
+    ids = np.random.default_rng(1).integers(0, 7, 43)
+    want = np.mean([model.surprise(ids[start : start + 5]) for start in range(0, 40, 4)], axis=0)
+    np.testing.assert_allclose(experiment._loss_by_context(model, ids, 4), want, rtol=1e-12)
+
+
+def test_loss_in_streams(model):
+    ids = np.random.default_rng(1).integers(0, 7, 1207)  # three streams of 402, in windows of 200, 200 and 2
+    got = experiment._loss_in_streams(model, ids, {"streams": 3})
+    want = np.mean([model.surprise(ids[start : start + 403]) for start in (0, 402, 804)])
+    assert got == pytest.approx(want, rel=1e-12)
+
+
+def test_states_are_those_behind_the_predictions(model):
+    ids = np.random.default_rng(1).integers(0, 7, 20)
+    states = experiment._states(model, ids)
+    logits, h_n, _ = model.forward(ids[:, None], model.initial_state(1))
+    np.testing.assert_allclose(states[-1], h_n[0], rtol=1e-12)
+    readout = states @ model.params["readout.weight"].T + model.params["readout.bias"]
+    np.testing.assert_allclose(readout, logits[:, 0], rtol=1e-12)
+
+
+def test_correlations():
+    rng = np.random.default_rng(2)
+    states, values = rng.normal(size=(50, 3)), rng.normal(size=50)
+    states[:, 2] = 0.5
+    got = experiment._correlations(states, values)
+    np.testing.assert_allclose(got[:2], [np.corrcoef(states[:, k], values)[0, 1] for k in (0, 1)], rtol=1e-12)
+    assert np.isnan(got[2])
+
+
+def test_features():
+    text = "ABE:\nOh my.\nso, it"
+    features = {name: column.tolist() for name, column in experiment._features(text).items()}
+    assert all(len(column) == len(text) for column in features.values())
+    assert features["in a speaker's name"] == [1] * 4 + [0] * 14
+    assert features["position in the line"] == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6]
+    assert features["letters since the last space"] == [1, 2, 3, 0, 0, 1, 2, 0, 1, 2, 0, 0, 1, 2, 0, 0, 1, 2]
+    assert features["a word has just ended"] == [0] * 4 + [1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0]
+    assert features["last character ends a sentence"] == [0] * 10 + [1] + [0] * 7
+    assert features["characters since a line's or clause's end"] == [
+        *[1, 2, 3, 0, 0, 1, 2, 3, 4, 5, 0, 0, 1, 2, 0, 1, 2, 3],
+    ]
+
+
+def test_compressed_sizes():
+    inputs = {"train": "abc " * 500, "validation": "abc " * 50}
+    ticks = []
+    got = experiment._compressed("gzip", inputs, ticks.append)
+    alone = len(gzip.compress(b"abc " * 50, 9, mtime=0))
+    assert got["alone"]["bytes"] == alone
+    assert got["alone"]["bits_per_character"] == 8 * alone / 200
+    assert got["alone"]["nats_per_character"] == pytest.approx(8 * alone / 200 * math.log(2))
+    assert 0 <= got["after_training"]["bytes"] < alone
+    assert ticks == ["gzip"]
+
+
+@pytest.mark.parametrize(
+    ("ngram", "losses", "winner"),
+    [
+        (1.5, [1.6, 1.7], "the n-gram model"),
+        (1.5, [1.3, 1.4], "the network"),
+        (1.5, [1.4, 1.6], "neither"),
+        (1.5, [1.5, 1.6], "neither"),
+    ],
+)
+def test_decision_rule(ngram, losses, winner):
+    assert experiment._against(ngram, losses)["winner"] == winner
+
+
+@pytest.mark.parametrize(("largest", "met"), [(1.80, True), (1.8001, False)])
+def test_goal(largest, met):
+    common = {"kneser_ney": [{"order": 2, "validation_loss": 1.5}], "kneser_ney_best_order": 2}
+    seeds = [{"validation_loss": loss, "smaller": []} for loss in (1.6, largest)]
+    assert experiment.conclude(common, seeds)["goal_met"] is met
+
+
+def test_training_is_repeatable_and_learns(model):
+    chosen = experiment.settings(True) | {"T": 8, "B": 2, "lr": 0.02, "final_lr": 0.0002}
+    ids = np.tile(np.arange(7), 40)
+    losses = []
+    for _ in range(2):
+        net = RNNLanguageModel(7, 5, 6, rng=np.random.default_rng(0), dtype=np.float64)
+        losses.append(list(experiment.train(net, chosen, ids, 60, np.random.default_rng(3))))
+    assert losses[0] == losses[1]
+    assert losses[0][-1] < 0.5 < losses[0][0]
+
+
+def test_the_passage_is_in_the_public_texts_alphabet():
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    assert set(experiment.PASSAGE) <= set(letters + "\n !$&',-.3:;?")
+    assert 150 <= len(experiment.PASSAGE) <= 200
+
+
+def test_quick_run(quick):
+    _check_record(quick, experiment.settings(True))
+    assert quick["provenance"]["data"][0]["name"] == "numpy-docs"
+    assert quick["seeds"][0]["train_curve"]["loss"][-1] < quick["seeds"][0]["train_curve"]["loss"][0]
+
+
+def test_quick_run_repeats(quick):
+    again = _run.run(NAME, quick=True, bar=False)
+    assert again["conclusion"] == quick["conclusion"]
+    assert again["seeds"][0]["stages"] == quick["seeds"][0]["stages"]
+
+
+def test_recorded_run():
+    record = results.load(NAME)
+    _check_record(record, experiment.settings(False))
+    assert len(record["seeds"]) == experiment.SEEDS
+    assert [s["seed"] for s in record["seeds"]] == list(range(experiment.SEEDS))
+    assert all(s["modified"] == [] for s in record["seeds"])
+    assert record["conclusion"]["goal_met"]
+    assert record["provenance"]["command"] == f"rnncourse experiment {NAME} --seeds {experiment.SEEDS}"
+    path = Path(results.__file__).parent / f"{NAME}.json"
+    assert path.stat().st_size < 200_000
+
+
+def test_recorded_ngram_models_repeat_on_the_public_text():
+    if "RNNCOURSE_DATA" not in os.environ:
+        pytest.skip("needs tiny Shakespeare: set RNNCOURSE_DATA to a folder that mirrors the public data")
+    record = results.load(NAME)
+    inputs, data = experiment.prepare(experiment.settings(False))
+    assert data == record["provenance"]["data"]
+    for row in record["common"]["kneser_ney"]:
+        model = KneserNey(row["order"], 65).fit(inputs["train_ids"])
+        loss = -model.log_prob(inputs["validation_ids"])[1:].mean()
+        assert row["validation_loss"] == pytest.approx(loss, rel=1e-5)
+
+
+def _check_record(record, settings):
+    """What must hold of every record, quick or not."""
+    common, seeds = record["common"], record["seeds"]
+    assert record["settings"] == settings
+    assert record["decision_rule"] == experiment.DECISION_RULE
+    concluded = experiment.conclude(common, seeds)
+    for key, value in record["conclusion"].items():
+        assert value == concluded[key] or value == pytest.approx(concluded[key], rel=1e-5)
+    assert [row["order"] for row in common["kneser_ney"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert common["uniform_loss"] == pytest.approx(math.log(common["vocab_size"]), rel=1e-5)
+    assert len(common["passage_surprise_kneser_ney"]) == len(common["passage"]) - 1
+    for seed in seeds:
+        assert seed["validation_curve"]["step"][0] == 0
+        assert seed["validation_curve"]["step"][-1] == seed["train_curve"]["step"][-1] == seed["steps"]
+        # A network that has learnt nothing does about as well as guessing evenly.
+        assert seed["validation_curve"]["loss"][0] == pytest.approx(common["uniform_loss"], abs=0.3)
+        assert len(seed["loss_by_context"]) == settings["window"]
+        assert [small["hidden_size"] for small in seed["smaller"]] == settings["smaller"]
+        assert seed["characters_seen"] == seed["steps"] * settings["T"] * settings["B"]
+    first = seeds[0]
+    assert [stage["step"] for stage in first["stages"]] == [*settings["stages"], first["steps"]]
+    for stage in first["stages"]:
+        assert len(stage["sample"]) == settings["sample_length"]
+        assert len(stage["passage_surprise"]) == len(common["passage"]) - 1
+    assert len({unit["unit"] for unit in first["units"]}) == len(first["units"]) == 8
+    for unit in first["units"]:
+        assert len(unit["course"]) == len(common["passage"])
+        assert 0 <= unit["correlation"] <= 1
+        assert max(map(abs, unit["course"])) <= 1
