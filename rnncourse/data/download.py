@@ -50,7 +50,7 @@ def read_public(file: PublicFile) -> bytes:
 def cache_folder() -> Path:
     """Where downloads are kept: RNNCOURSE_CACHE, or else the user's cache folder for "rnncourse"."""
     if folder := os.environ.get("RNNCOURSE_CACHE"):
-        return Path(folder).expanduser()
+        return Path(folder).expanduser().absolute()
     import pooch
 
     return Path(pooch.os_cache("rnncourse"))

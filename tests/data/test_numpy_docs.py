@@ -136,7 +136,7 @@ def test_names_of_platforms_are_left_out():
 
 
 def test_cleaning():
-    doc = "\n    Sum.  \r\n\r\n        indented\t\n    caf\u00e9 is dropped\n    kept\n\n    "
+    doc = "\n    Sum.  \r\n\r\n        indented\t\n    \u03c3 is dropped\n    kept\n\n    "
     assert numpy_docs._clean(doc) == "Sum.\n\n    indented\nkept"
 
 
