@@ -53,6 +53,7 @@ import numpy as np
 from rnncourse.data import Vocabulary, batches, load_text
 from rnncourse.reference import (
     Adam,
+    KneserNey,
     RNNLanguageModel,
     bits_per_character,
     cross_entropy_forward,
@@ -61,7 +62,6 @@ from rnncourse.reference import (
     sample,
     tbptt,
 )
-from rnncourse.reference.ngram import KneserNey
 
 QUESTION = (
     "How well does a plain Elman network in NumPy predict the next character of tiny Shakespeare, beside interpolated "

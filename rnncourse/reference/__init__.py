@@ -26,6 +26,7 @@ from .losses import (
     perplexity,
     softmax,
 )
+from .ngram import KneserNey
 from .optimizers import SGD, Adam
 from .rnn import rnn_backward, rnn_forward
 from .sampling import sample
@@ -35,6 +36,7 @@ __all__ = [
     "SGD",
     "Adam",
     "GradientError",
+    "KneserNey",
     "RNNLanguageModel",
     "bits_per_character",
     "clip_grad_norm_",

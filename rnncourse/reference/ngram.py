@@ -35,7 +35,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnncourse._checks import check_ids, check_number
+from .._checks import check_ids, check_number
 
 __all__ = ["KneserNey"]
 

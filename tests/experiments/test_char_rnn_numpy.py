@@ -13,8 +13,7 @@ import pytest
 from rnncourse import results
 from rnncourse.experiments import _run
 from rnncourse.experiments import char_rnn_numpy as experiment
-from rnncourse.reference import RNNLanguageModel
-from rnncourse.reference.ngram import KneserNey
+from rnncourse.reference import KneserNey, RNNLanguageModel
 
 NAME = "char_rnn_numpy"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnncourse.reference.ngram import KneserNey
+from rnncourse.reference import KneserNey
 
 ORDERS = range(1, 8)
 
