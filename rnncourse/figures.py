@@ -172,11 +172,14 @@ def save_svg(figure: Figure) -> str:
     text = re.sub(r"<metadata>.*?</metadata>\n?", "", text, flags=re.DOTALL)
     for number, identifier in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', text))):
         text = re.sub(rf'(id="|#){re.escape(identifier)}(?=["\)])', rf"\g<1>e{number}", text)
-    text = re.sub(r"-?\d+\.\d{3,}", lambda found: _round(found.group()), text)
+    # Glyphs are scaled by constants such as 1/64: rounding those would make the letters a quarter wider.
+    text = re.sub(r"scale\([^)]*\)|-?\d+\.\d{3,}", lambda found: _round(found.group()), text)
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
 
 
 def _round(number: str) -> str:
+    if number.startswith("scale"):
+        return number
     short = f"{float(number):.2f}".rstrip("0").rstrip(".")
     return "0" if short == "-0" else short
 

@@ -102,6 +102,15 @@ def test_svg_is_clean_and_consistent() -> None:
     assert all(re.fullmatch(r"e\d+", name) for name in defined)
 
 
+def test_letters_of_an_svg_keep_their_size() -> None:
+    """Matplotlib scales glyphs by 1/64; rounded to two decimals, letters would overlap."""
+    figure = plt.figure()
+    figure.text(0.5, 0.5, "h")
+    text = figures.save_svg(figure)
+    plt.close(figure)
+    assert "scale(0.015625)" in text
+
+
 def test_plot_functions_take_axes() -> None:
     """``plot_x(data, ..., ax=None) -> ax``; what fills a figure by itself (panels, diagrams) returns the figure."""
     for name in figures.__all__:
