@@ -25,10 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 FIRST_CELL = textwrap.dedent("""\
     try:
-        import rnncourse
+        from rnncourse import book
     except ModuleNotFoundError:  # on Colab, say: install the course's package first
         %pip install --quiet rnncourse
-    from rnncourse import book
+        from rnncourse import book
 
     book.setup()""")
 

@@ -73,7 +73,13 @@ def run(path: Path, timeout: int, write: bool) -> tuple[bool, str, float]:
     os.environ.update(ENVIRONMENT)
     resources = {"metadata": {"path": str(path.resolve().parent)}}
     try:
-        NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=resources).execute()
+        NotebookClient(
+            notebook,
+            timeout=timeout,
+            kernel_name="python3",
+            resources=resources,
+            extra_arguments=["--log-level=ERROR"],
+        ).execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         return False, f"FAILED, file left as it was\n{error}", time.perf_counter() - began
     normalise(stored)
