@@ -67,6 +67,13 @@ def test_write_is_whole_or_not_at_all(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_a_failed_write_leaves_nothing_behind(tmp_path):
+    (tmp_path / "a.json").mkdir()  # a file cannot replace a folder
+    with pytest.raises(_record.RecordError, match="cannot write"):
+        _record.write_json(tmp_path / "a.json", {"x": 1})
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
 def test_paths_that_cannot_be_written(tmp_path):
     _record.check_writable(tmp_path / "a.json")
     assert list(tmp_path.iterdir()) == []
