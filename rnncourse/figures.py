@@ -6,7 +6,7 @@ Every drawing function has the form ``plot_something(data, ..., ax=None) -> ax``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +32,16 @@ __all__ = [
     "draw_backward_graph",
     "draw_batch_axes",
     "draw_folded_and_unrolled",
+    "draw_streams",
     "draw_time_index",
     "draw_two_feedbacks",
     "draw_two_paths",
+    "plot_loss_by_context",
+    "plot_scoreboard",
     "plot_surprise",
     "plot_surprise_stages",
+    "plot_training_curves",
+    "plot_units",
     "save_readme_picture",
     "save_svg",
 ]
@@ -534,3 +539,207 @@ def _surprise_shades() -> LinearSegmentedColormap:
 
     shades = ["#FFFFFF", "#FCE8C8", "#F2B263", "#C4611B", "#7A2E00", "#3D1400"]
     return LinearSegmentedColormap.from_list("surprise", shades, N=16)
+
+
+def draw_streams(text: str = "The state that is carried is a memory", T: int = 4, B: int = 3) -> Figure:
+    """Draw how a text becomes B streams, how these are cut into windows of T steps, and the shift of the targets.
+
+    Args:
+        text: of at least T * B + 1 characters; what fills no whole window stays grey.
+        T: steps a window.
+        B: streams.
+    """
+    import matplotlib.pyplot as plt
+
+    length = (len(text) - 1) // B
+    windows = length // T
+    tints = ("#CFE3F1", "#FBE3C0", "#CDEBDF", "#F3DCE8")
+    stream_of = [i // length if i < B * length and i % length < windows * T else -1 for i in range(len(text))]
+
+    with plt.rc_context(dict(STYLE)):
+        figure, ax = plt.subplots(figsize=(6.4, 4.0))
+
+    def cell(x: float, y: float, i: int) -> None:
+        face = tints[stream_of[i] % len(tints)] if stream_of[i] >= 0 else "#FFFFFF"
+        ax.add_patch(plt.Rectangle((x, y), 1, 1, facecolor=face, edgecolor=MUTED, linewidth=0.7))
+        symbol = "\u2423" if text[i] == " " else text[i]
+        ax.text(x + 0.5, y + 0.45, symbol, ha="center", va="center", family="monospace", fontsize=8.5, color=INK)
+
+    def label(x: float, y: float, words: str, **how: Any) -> None:
+        ax.text(x, y, words, **{"ha": "left", "va": "center", "fontsize": 9.5, "color": INK} | how)
+
+    label(0, 15.6, "1. The text, cut into as many equal pieces as there are streams", fontweight="bold")
+    for i in range(len(text)):
+        cell(i, 13.8, i)
+
+    label(0, 11.9, "2. The pieces side by side, cut into windows", fontweight="bold")
+    left, gap = 8.0, 3.2
+    arrow = {"arrowstyle": "-|>", "color": COLOURS["lstm"], "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
+    for k in range(windows):
+        start = left + k * (T + gap)
+        label(start + T / 2, 10.6, f"window {k + 1}", ha="center")
+        for b in range(B):
+            y = 9.0 - 1.4 * b
+            for t in range(T):
+                cell(start + t, y, b * length + k * T + t)
+            if k == 0:
+                label(0.0, y + 0.5, f"stream {b + 1}")
+            origin = start - gap + 0.3 if k else start - 1.5
+            ax.annotate("", (start - 0.2, y + 0.5), (origin, y + 0.5), arrowprops=arrow)
+            if not k:
+                label(origin - 0.15, y + 0.5, "0", ha="right", color=COLOURS["lstm"])
+    below = 9.0 - 1.4 * (B - 1) - 0.9
+    label(left + T + gap / 2, below, "state", ha="center", color=COLOURS["lstm"])
+    label(left + 2 * T + 1.5 * gap, below, "state", ha="center", color=COLOURS["lstm"])
+
+    label(0, 3.6, "3. Inputs and targets of window 2, stream 1", fontweight="bold")
+    for t in range(T):
+        cell(left + 2.2 * t, 1.9, T + t)
+        cell(left + 2.2 * t, -0.4, T + t + 1)
+        down = {**arrow, "color": INK, "linewidth": 1.0}
+        ax.annotate("", (left + 2.2 * t + 0.5, 0.7), (left + 2.2 * t + 0.5, 1.8), arrowprops=down)
+    label(0, 2.4, "inputs x")
+    label(0, 0.1, "targets y")
+    label(left + 2.2 * T, 1.25, "the same text, one character on")
+    ax.set(xlim=(-0.3, len(text) + 0.3), ylim=(-0.9, 16.3), aspect="equal")
+    ax.axis("off")
+    return figure
+
+
+def plot_scoreboard(
+    record: Mapping[str, Any],
+    ax: Axes | None = None,
+    *,
+    published: Mapping[str, float] | None = None,
+    edge: float = 3.45,
+) -> Axes:
+    """Plot what every model of `char_rnn_numpy` needs on the held-out text: one row a model, one dot a seed.
+
+    Args:
+        record: the recorded result `char_rnn_numpy`.
+        ax: axes to draw on, or None for a new figure.
+        published: other people's figures, in nats a character, by label; drawn hollow.
+        edge: bits a character at which the axis ends; what lies beyond is an arrow at the edge. Its value stands at
+            the right, as for all.
+    """
+    import math
+
+    common, seeds = record["common"], record["seeds"]
+    rows: list[tuple[str, list[float], str, bool]] = [
+        ("guessing evenly", [common["uniform_loss"] / math.log(2)], "uniform", True)
+    ]
+    for name, sizes in common["compressors"].items():
+        rows.append((f"{name}, after the training text", [sizes["after_training"]["bits_per_character"]], name, True))
+    for ngram in common["kneser_ney"]:
+        rows.append((f"counting, Kneser-Ney {ngram['order']}", [ngram["bits_per_character"]], "ngram", True))
+    for i, small in enumerate(seeds[0].get("smaller", [])):
+        losses = [seed["smaller"][i]["validation_loss"] / math.log(2) for seed in seeds]
+        rows.append((f"Elman network, $H={small['hidden_size']}$", losses, "rnn", True))
+    main = [seed["bits_per_character"] for seed in seeds]
+    rows.append((f"Elman network, $H={record['settings']['hidden_size']}$", main, "rnn", True))
+    for name, nats in (published or {}).items():
+        rows.append((name, [nats / math.log(2)], "transformer", False))
+
+    ax = axes(ax, figsize=(6.4, 0.27 * len(rows) + 0.9))
+    for y, (_, values, model, ours) in enumerate(rows):
+        mean = sum(values) / len(values)
+        ink = COLOURS[model]
+        if mean > edge:
+            ax.plot([edge], [y], marker=">", color=ink, markersize=7, clip_on=False, linestyle="")
+        else:
+            face = ink if ours else "none"
+            ax.plot(values, [y] * len(values), "o", color=ink, markerfacecolor=face, markersize=6, alpha=0.8)
+        ax.text(edge + 0.07, y, f"{mean:.2f}", va="center", fontsize=9, color=INK)
+    best = next(n for n in common["kneser_ney"] if n["order"] == common["kneser_ney_best_order"])
+    ax.axvline(best["bits_per_character"], color=COLOURS["ngram"], linewidth=1.2, linestyle="--", zorder=1)
+    ax.set_yticks(range(len(rows)), [row[0] for row in rows])
+    ax.set(xlim=(1.95, edge), ylim=(len(rows) - 0.4, -0.6), xlabel="bits a character on the held-out text")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def plot_training_curves(record: Mapping[str, Any], ax: Axes | None = None) -> Axes:
+    """Plot the training and validation loss of every seed of `char_rnn_numpy` against the characters read.
+
+    Args:
+        record: the recorded result `char_rnn_numpy`.
+        ax: axes to draw on, or None for a new figure.
+    """
+    import numpy as np
+
+    ax = axes(ax)
+    for seed in record["seeds"]:
+        per_step = seed["characters_per_step"] / 1e6
+        first = seed is record["seeds"][0]
+        for key, ink, dash in (("train_curve", COLOURS["minimal"], "-"), ("validation_curve", COLOURS["rnn"], "--")):
+            steps, losses = np.array(seed[key]["step"]), np.array(seed[key]["loss"])
+            shown = steps > 0
+            words = {"train_curve": "training", "validation_curve": "validation"}[key]
+            ax.plot(
+                steps[shown] * per_step,
+                losses[shown],
+                dash,
+                color=ink,
+                linewidth=1.1,
+                label=f"{words}, {len(record['seeds'])} seeds" if first else None,
+            )
+    ax.set(xscale="log", xlabel="characters read, millions", ylabel="loss, nats a character")
+    return ax
+
+
+def plot_loss_by_context(record: Mapping[str, Any], ax: Axes | None = None) -> Axes:
+    """Plot the loss after k characters of context: the network's beside counting, whose order is k + 1.
+
+    Args:
+        record: the recorded result `char_rnn_numpy`.
+        ax: axes to draw on, or None for a new figure.
+    """
+    import numpy as np
+
+    ax = axes(ax)
+    curves = np.array([seed["loss_by_context"] for seed in record["seeds"]])
+    k = np.arange(1, curves.shape[1] + 1)
+    for i, curve in enumerate(curves):
+        label = f"Elman network, {len(curves)} seeds" if i == 0 else None
+        ax.plot(k, curve, color=COLOURS["rnn"], linewidth=0.9, alpha=0.8, label=label)
+    ngrams = [ngram for ngram in record["common"]["kneser_ney"] if ngram["order"] > 1]
+    ax.plot(
+        [ngram["order"] - 1 for ngram in ngrams],
+        [ngram["validation_loss"] for ngram in ngrams],
+        "s--",
+        color=COLOURS["ngram"],
+        label="Kneser-Ney",
+    )
+    ax.set(xscale="log", xlabel="characters of context", ylabel="loss, nats a character")
+    ax.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"], minor=False)
+    ax.minorticks_off()
+    return ax
+
+
+def plot_units(units: Sequence[Mapping[str, Any]], text: str, ax: Axes | None = None) -> Axes:
+    """Plot the course of some hidden units over a text, one row a unit, one column a character.
+
+    Args:
+        units: each with `follows`, what it goes with, and `course`, h of shape (len(text),).
+        text: the characters that were read.
+        ax: axes to draw on, or None for a new figure.
+
+    Raises:
+        ValueError: a course of another length than the text's.
+    """
+    import numpy as np
+
+    courses = np.array([unit["course"] for unit in units], dtype=np.float64)
+    if courses.shape != (len(units), len(text)):
+        raise ValueError(f"courses must have shape ({len(units)}, {len(text)}), got {courses.shape}")
+    ax = axes(ax, figsize=(6.4, 0.3 * len(units) + 0.6))
+    ax.imshow(courses, aspect="auto", cmap="PuOr", vmin=-1, vmax=1, interpolation="nearest")
+    symbols = ["\u21b5" if c == "\n" else "\u2423" if c == " " else c for c in text]
+    ax.set_xticks(range(len(text)), symbols, family="monospace", fontsize=8)
+    ax.set_yticks(range(len(units)), [unit["follows"] for unit in units], fontsize=8.5)
+    ax.tick_params(length=0)
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return ax
