@@ -136,9 +136,7 @@ def show_source(obj: Any, *, docstring: bool = False, signature_only: bool = Fal
 
     where = f"{obj.__module__}.{obj.__qualname__}"
     fence = "`" * 3
-    display(
-        {"text/markdown": f"{fence}python\n{source}{fence}", "text/plain": f"<source of {where}>"}, raw=True
-    )
+    display({"text/markdown": f"{fence}python\n{source}{fence}", "text/plain": f"<source of {where}>"}, raw=True)
 
 
 class Drawing:
@@ -285,8 +283,4 @@ def _head(source: str) -> str:
 
 
 def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -58,8 +58,9 @@ def embedding_backward(d_output: np.ndarray, cache: EmbeddingCache) -> dict[str,
     check_array("d_output", d_output, (*ids.shape, weight.shape[1]), like=weight)
     d_weight = np.zeros_like(weight)
     if ids.size:
-        # Sorting brings equal symbols together, so that each one's rows are summed in a single sweep.
+        # Sorting brings equal symbols together: one sweep sums each one's rows.
         order = np.argsort(ids, axis=None, kind="stable")
-        symbols, starts = np.unique(ids.reshape(-1)[order], return_index=True)
-        d_weight[symbols] = np.add.reduceat(d_output.reshape(ids.size, -1)[order], starts, axis=0)
+        symbols, starts = np.unique(ids.flat[order], return_index=True)
+        rows = d_output.reshape(ids.size, -1)[order]
+        d_weight[symbols] = np.add.reduceat(rows, starts, axis=0)
     return {"weight": d_weight}

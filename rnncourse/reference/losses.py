@@ -24,7 +24,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     >>> np.exp(log_softmax(np.array([0.0, np.log(3.0)])))
     array([0.25, 0.75])
     """
-    # Subtracting the largest score changes nothing in exact arithmetic, and keeps exp from overflowing.
+    # Subtracting the largest score changes nothing but keeps exp from overflowing.
     z = logits - logits.max(axis=-1, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 

@@ -84,7 +84,7 @@ def rnn_forward(
     check_array("x", x, ("T", "B", "input_size"))
     T, B, I = x.shape
     if T == 0 or B == 0:
-        raise ValueError(f"x must have at least one step and one sequence, got shape {x.shape}")
+        raise ValueError(f"x must have T >= 1 and B >= 1, got shape {x.shape}")
     check_array("h_0", h_0, (B, "hidden_size"), like=x)
     H = h_0.shape[1]
     check_rnn_params(params, I, H, like=x)
@@ -95,13 +95,15 @@ def rnn_forward(
     b = params["bias_ih_l0"] + params["bias_hh_l0"]
     phi = NONLINEARITIES[nonlinearity].phi
 
-    # The inputs' part of a_t needs no earlier state: one product serves all steps.
+    # The inputs' part of a_t needs no state: one product serves all steps.
     Wx = (x.reshape(T * B, I) @ W_ih.T + b).reshape(T, B, H)
     h = np.empty((T + 1, B, H), x.dtype)
     h[0] = h_0
     for t in range(T):
         a_t = Wx[t] + h[t] @ W_hh.T
-        h[t + 1] = phi(a_t) if mask is None else np.where(mask[t], phi(a_t), h[t])
+        h[t + 1] = phi(a_t)
+        if mask is not None:
+            h[t + 1] = np.where(mask[t], h[t + 1], h[t])
 
     h.flags.writeable = False
     output = h[1:] if mask is None else h[1:] * mask
@@ -157,10 +159,12 @@ def rnn_backward(
     for t in reversed(range(T)):
         dh = dh + d_output[t]
         da[t] = dh * dphi[t]
-        # A sequence that has ended hands its state's gradient on unchanged.
-        dh = da[t] @ W_hh if mask is None else np.where(mask[t], da[t] @ W_hh, dh)
+        dh_previous = da[t] @ W_hh
+        if mask is not None:  # a sequence that has ended hands dh on unchanged
+            dh_previous = np.where(mask[t], dh_previous, dh)
+        dh = dh_previous
 
-    # The weights' gradients are sums over time (and batch): one product each, after the loop.
+    # Sums over time and batch: one product each, after the loop.
     da = da.reshape(T * B, H)
     db = da.sum(0)
     grads = {

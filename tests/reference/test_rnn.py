@@ -199,7 +199,7 @@ def without(params, key):
 
 BAD = {
     "rank": (lambda x, h, p: (x[0], h, p, {}), ValueError, r"x must have shape \(T, B, input_size\), got \(3, 2\)"),
-    "no-step": (lambda x, h, p: (x[:0], h, p, {}), ValueError, "at least one step"),
+    "no-step": (lambda x, h, p: (x[:0], h, p, {}), ValueError, "T >= 1 and B >= 1"),
     "batch": (lambda x, h, p: (x, h[:2], p, {}), ValueError, r"h_0 must have shape \(3, hidden_size\), got \(2, 5\)"),
     "dtype": (lambda x, h, p: (x, h.astype(np.float32), p, {}), TypeError, "h_0 must have dtype float64"),
     "integers": (lambda x, h, p: (x.astype(int), h, p, {}), TypeError, "x must be of a floating-point dtype"),
