@@ -15,8 +15,8 @@ NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 def _two_steps() -> Exercise:
     def given(rng: np.random.Generator) -> dict:
-        w, u, h_0 = (float(v) for v in rng.uniform(0.3, 0.9, size=3).round(2))
-        return {"w": w, "u": round(u + 0.5, 2), "h_0": h_0, "x_1": 1.0, "x_2": 0.5}
+        w, u, h_0 = (float(v) for v in rng.uniform((0.3, 1.0, 0.1), (0.8, 1.4, 0.5)).round(2))
+        return {"w": w, "u": u, "h_0": h_0, "x_1": 1.0, "x_2": 0.5}
 
     def solution(w, u, h_0, x_1, x_2):
         return np.tanh(w * np.tanh(w * h_0 + u * x_1) + u * x_2)
