@@ -1,0 +1,54 @@
+"""The pages that come before the chapters say what README, Makefile and package say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HOW_TO_RUN = ROOT / "chapters" / "how-to-run.ipynb"
+
+
+def _text(path: Path) -> str:
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+
+
+def _commands() -> list[str]:
+    """Lines of the fenced blocks of how-to-run."""
+    blocks = re.findall(r"^```\n(.*?)^```$", _text(HOW_TO_RUN), flags=re.MULTILINE | re.DOTALL)
+    return sorted({line.strip() for block in blocks for line in block.splitlines() if line.strip()})
+
+
+def test_commands_were_found() -> None:
+    assert len(_commands()) > 8
+
+
+@pytest.mark.parametrize("command", [command for command in _commands() if not command.startswith("rnncourse ")])
+def test_readme_has_the_same_command(command: str) -> None:
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_makefile_has_every_target_that_a_page_names(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    text = _text(path)
+    named = re.findall(r"`make (?:[A-Z]+=\S+ )?([a-z-]+)`", text) + re.findall(r"^make ([a-z-]+)$", text, re.MULTILINE)
+    assert set(named) <= targets
+
+
+def test_rnncourse_commands_exist() -> None:
+    from typer.main import get_command
+
+    from rnncourse.cli import build_app
+
+    known = {"--version", *get_command(build_app()).commands}
+    assert {command.split()[1] for command in _commands() if command.startswith("rnncourse ")} <= known
+
+
+@pytest.mark.parametrize("variable", ["RNNCOURSE_CACHE", "RNNCOURSE_DATA", "RNNCOURSE_READER"])
+def test_environment_variables_are_those_that_the_package_reads(variable: str) -> None:
+    assert f"`{variable}`" in _text(HOW_TO_RUN)
+    assert any(variable in path.read_text(encoding="utf-8") for path in (ROOT / "rnncourse").rglob("*.py"))
