@@ -262,28 +262,28 @@ def draw_two_paths() -> Figure:
 
 def draw_backward_graph() -> Figure:
     """Draw three unrolled steps: values go right, gradients left, one weight is used three times (chapter 03)."""
-    figure, ax = _canvas((8.2, 3.2), (-0.55, 8.75), (-1.85, 1.95))
-    back, weight, gap = COLOURS["lstm"], COLOURS["rnn"], 1.36
+    figure, ax = _canvas((6.9, 3.1), (-0.6, 7.65), (-1.75, 1.85))
+    back, weight, gap = COLOURS["lstm"], COLOURS["rnn"], 1.2
     _node(ax, 0, 0, "$h_0$")
     for t in (1, 2, 3):
         a, h, before = (2 * t - 1) * gap, 2 * t * gap, (2 * t - 2) * gap
         _node(ax, a, 0, f"$a_{t}$", square=True)
         _node(ax, h, 0, f"$h_{t}$")
-        _node(ax, a, 1.5, f"$x_{t}$", face="#EEF1F4")
-        _node(ax, h, 1.5, f"$\\ell_{t}$", face="#EEF1F4")
+        _node(ax, a, 1.45, f"$x_{t}$", face="#EEF1F4")
+        _node(ax, h, 1.45, f"$\\ell_{t}$", face="#EEF1F4")
         _arrow(ax, (before, 0.12), (a, 0.12), colour=weight, label="$W_{hh}$", offset=(0, 0.27))
         _arrow(ax, (a, 0.12), (h, 0.12), colour=INK, label="$\\phi$", offset=(0, 0.25))
-        _arrow(ax, (a - 0.08, 1.5), (a - 0.08, 0), colour=INK)
-        _arrow(ax, (h - 0.08, 0), (h - 0.08, 1.5), colour=INK)
-        for start, end in (((a, -0.12), (before, -0.12)), ((h, -0.12), (a, -0.12)), ((h + 0.1, 1.5), (h + 0.1, 0))):
+        _arrow(ax, (a - 0.08, 1.45), (a - 0.08, 0), colour=INK)
+        _arrow(ax, (h - 0.08, 0), (h - 0.08, 1.45), colour=INK)
+        for start, end in (((a, -0.12), (before, -0.12)), ((h, -0.12), (a, -0.12)), ((h + 0.1, 1.45), (h + 0.1, 0))):
             _arrow(ax, start, end, colour=back, dashed=True)
-        _arrow(ax, (a + 0.1, 0), (a + 0.1, 1.5), colour=back, dashed=True)
+        _arrow(ax, (a + 0.1, 0), (a + 0.1, 1.45), colour=back, dashed=True)
         _text(ax, a, -0.52, f"$da_{t}$", back)
         _text(ax, h, -0.52, f"$dh_{t}$", back)
         middle = (before + a) / 2
         ax.plot([middle, middle], [-0.28, -1.1], color=weight, linestyle=":", linewidth=1.4)
         _text(ax, middle, -1.4, f"$da_{t}\\,h_{t - 1}^\\top$", weight)
-        _text(ax, middle - 0.95 if t == 1 else middle - gap, -1.4, "$dW_{hh}=$" if t == 1 else "$+$", weight)
+        _text(ax, middle - 0.88 if t == 1 else middle - gap, -1.4, "$dW_{hh}=$" if t == 1 else "$+$", weight)
     _text(ax, 0, -0.52, "$dh_0$", back)
     return figure
 
