@@ -362,7 +362,7 @@ def _leaky() -> Exercise:
                 "You multiplied by W_hh; a gradient travels back through its transpose.": not_transposed,
             },
         )
-        return "It agrees with central differences. With a learned alpha this becomes a gate: part 3 of the course."
+        return "It agrees with central differences."
 
     return Exercise(
         id="03-5",
@@ -412,7 +412,7 @@ def _detached() -> Exercise:
                 letter_of("zero", **numbers): "The state's gradient is cut, but w is still used at step 2.",
             },
         )
-        return "Detaching leaves the immediate derivative of the steps after the cut, and nothing of those before."
+        return "What is left is the immediate derivative."
 
     return Exercise(
         id="03-6",
