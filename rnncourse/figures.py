@@ -44,6 +44,7 @@ __all__ = [
     "plot_units",
     "save_readme_picture",
     "save_svg",
+    "small_png",
 ]
 
 #: Text, arrows and outlines of diagrams.
@@ -504,33 +505,47 @@ def plot_surprise_stages(stages: Mapping[str, ArrayLike], text: str, *, largest:
     return figure
 
 
+def small_png(figure: Figure, *, dpi: int = 180, colours: int = 128) -> bytes:
+    """Return a figure of few colours as a PNG with a palette, a third of the usual size, and close the figure.
+
+    Args:
+        figure: a figure of letters and flat grounds; photographs and shaded surfaces would show steps.
+        dpi: dots an inch.
+        colours: at most so many, the letters' edges included.
+    """
+    import io
+
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.1, metadata={"Software": None})
+    plt.close(figure)
+    picture = Image.open(buffer).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    picture.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
 def save_readme_picture(path: str | PathLike[str]) -> None:
     """Write the README's picture, a PNG, from the recorded result `char_rnn_numpy`.
 
     Args:
         path: the file to write, `extra/readme.png` in the repository.
     """
-    import io
-    import math
+    from pathlib import Path
 
-    import matplotlib.pyplot as plt
     import numpy as np
-    from PIL import Image
 
     from rnncourse import results
 
     record = results.load("char_rnn_numpy")
     first, *_, last = record["seeds"][0]["stages"]
     bits = {
-        title: np.array(stage["passage_surprise"]) / math.log(2)
+        title: np.array(stage["passage_surprise"]) / np.log(2)
         for title, stage in (("Before training", first), ("After training", last))
     }
-    figure = plot_surprise_stages(bits, record["common"]["passage"])
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=200, bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
-    plt.close(figure)
-    # 128 colours are enough for 16 shades and the letters' edges, and a third of the size.
-    Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    Path(path).write_bytes(small_png(plot_surprise_stages(bits, record["common"]["passage"])))
 
 
 def _surprise_shades() -> LinearSegmentedColormap:
@@ -685,6 +700,7 @@ def plot_training_curves(record: Mapping[str, Any], ax: Axes | None = None) -> A
                 label=f"{words}, {len(record['seeds'])} seeds" if first else None,
             )
     ax.set(xscale="log", xlabel="characters read, millions", ylabel="loss, nats a character")
+    ax.minorticks_off()
     return ax
 
 

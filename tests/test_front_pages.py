@@ -18,7 +18,7 @@ def _text(path: Path) -> str:
 
 def _commands() -> list[str]:
     """Lines of the fenced blocks of how-to-run."""
-    blocks = re.findall(r"^```\n(.*?)^```$", _text(HOW_TO_RUN), flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```text\n(.*?)^```$", _text(HOW_TO_RUN), flags=re.MULTILINE | re.DOTALL)
     return sorted({line.strip() for block in blocks for line in block.splitlines() if line.strip()})
 
 
