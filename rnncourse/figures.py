@@ -493,7 +493,7 @@ def plot_surprise_stages(stages: Mapping[str, ArrayLike], text: str, *, largest:
         figure, (*blocks, bar) = plt.subplots(
             len(stages) + 1, figsize=(6.2, sum(heights) + 0.4 * len(stages) + 0.5), height_ratios=heights
         )
-        figure.get_layout_engine().set(hspace=0.05)
+        figure.get_layout_engine().set(hspace=0.09)
         for ax, (title, surprise) in zip(blocks, stages.items(), strict=True):
             plot_surprise(text, surprise, ax, title=title, largest=largest)
         scale = figure.colorbar(

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from PIL import Image
+
+from rnncourse import figures
 
 ROOT = Path(__file__).resolve().parent.parent
 HOW_TO_RUN = ROOT / "chapters" / "how-to-run.ipynb"
@@ -52,3 +61,31 @@ def test_rnncourse_commands_exist() -> None:
 def test_environment_variables_are_those_that_the_package_reads(variable: str) -> None:
     assert f"`{variable}`" in _text(HOW_TO_RUN)
     assert any(variable in path.read_text(encoding="utf-8") for path in (ROOT / "rnncourse").rglob("*.py"))
+
+
+def test_surprise_needs_one_value_for_each_character_but_the_first() -> None:
+    with pytest.raises(ValueError, match=r"surprise must have shape \(3,\).*got \(4,\)"):
+        figures.plot_surprise("so\nb", [1.0, 2.0, 3.0, 4.0])
+
+
+def test_surprise_darkens_the_ground_and_turns_the_letter_white() -> None:
+    ax = figures.plot_surprise("abc\n", [0.0, 12.0, 2.0])
+    grounds = [sum(patch.get_facecolor()[:3]) for patch in ax.patches[:4]]
+    assert grounds[2] < grounds[3] < grounds[1] == grounds[0] == 3
+    assert [text.get_text() for text in ax.texts] == ["a", "b", "c", "\u21b5"]
+    assert ax.texts[2].get_color() == "#FFFFFF" and ax.texts[1].get_color() == figures.INK
+    plt.close("all")
+
+
+def test_a_small_png_has_a_palette() -> None:
+    figure = figures.plot_surprise_stages({"before": [6.0] * 7, "after": [1.0] * 7}, "a line\nb")
+    data = figures.small_png(figure)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.mode == "P" and picture.width > 900
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_readme_shows_a_small_picture() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (target,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", readme)
+    assert (ROOT / target).stat().st_size < 150_000
