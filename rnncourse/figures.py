@@ -700,6 +700,7 @@ def plot_training_curves(record: Mapping[str, Any], ax: Axes | None = None) -> A
                 label=f"{words}, {len(record['seeds'])} seeds" if first else None,
             )
     ax.set(xscale="log", xlabel="characters read, millions", ylabel="loss, nats a character")
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()
     return ax
 
@@ -750,7 +751,7 @@ def plot_units(units: Sequence[Mapping[str, Any]], text: str, ax: Axes | None = 
     if courses.shape != (len(units), len(text)):
         raise ValueError(f"courses must have shape ({len(units)}, {len(text)}), got {courses.shape}")
     ax = axes(ax, figsize=(6.4, 0.3 * len(units) + 0.6))
-    ax.imshow(courses, aspect="auto", cmap="PuOr", vmin=-1, vmax=1, interpolation="nearest")
+    ax.imshow(courses, aspect="auto", cmap="PuOr_r", vmin=-1, vmax=1, interpolation="nearest")
     symbols = ["\u21b5" if c == "\n" else "\u2423" if c == " " else c for c in text]
     ax.set_xticks(range(len(text)), symbols, family="monospace", fontsize=8)
     ax.set_yticks(range(len(units)), [unit["follows"] for unit in units], fontsize=8.5)
