@@ -7,8 +7,9 @@ Method
 
     Each side runs at its better number of threads, one or two. NumPy's BLAS takes that number when NumPy is imported,
     so each number gets a process of its own, and both sides are timed in it: in turns, a short block of NumPy, a short
-    block of PyTorch, and so on, so that whatever else the machine does hits both. The first call of a block is not
-    counted. The processes alternate as well, over several rounds.
+    block of PyTorch, and so on, so that whatever else the machine does hits both. Before a block there is a pause, since
+    the other side's idle threads wait in a busy loop for a while and would take a core away; the first call of a block
+    is not counted. The processes alternate as well, over several rounds.
 
     Reported are medians and quartiles over all calls, and the ratio of the medians, NumPy to PyTorch: below 1, NumPy is
     faster.
@@ -34,6 +35,7 @@ SIZES = ((100, 32, 128), (64, 32, 256), (35, 20, 650), (35, 1, 64))
 
 TOLERANCE = 1e-5
 ROUNDS, BLOCKS, CALLS = 3, 5, 5
+PAUSE = 0.1  # seconds; OpenBLAS's idle threads wait some 30 ms
 
 Side = Callable[[], tuple[np.ndarray, ...]]
 
@@ -83,7 +85,14 @@ def run(*, quick: bool = False) -> dict[str, Any]:
             **environment(),
             "versions": versions,
         },
-        "settings": {"dtype": "float32", "tolerance": TOLERANCE, "rounds": rounds, "blocks": blocks, "calls": CALLS},
+        "settings": {
+            "dtype": "float32",
+            "tolerance": TOLERANCE,
+            "rounds": rounds,
+            "blocks": blocks,
+            "calls": CALLS,
+            "pause": PAUSE,
+        },
         "results": results,
     }
 
@@ -156,6 +165,7 @@ def _time(size: tuple[int, int, int], blocks: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {side: [] for side in both}
     for _ in range(blocks):
         for side, call in both.items():
+            time.sleep(PAUSE)
             call()
             for _ in range(CALLS):
                 start = time.perf_counter()
