@@ -7,9 +7,9 @@ Method
 
     Each side runs at its better number of threads, one or two. NumPy's BLAS takes that number when NumPy is imported,
     so each number gets a process of its own, and both sides are timed in it: in turns, a short block of NumPy, a short
-    block of PyTorch, and so on, so that whatever else the machine does hits both. Before a block there is a pause, since
-    the other side's idle threads wait in a busy loop for a while and would take a core away; the first call of a block
-    is not counted. The processes alternate as well, over several rounds.
+    block of PyTorch, and so on, so that whatever else the machine does hits both. There is a pause before each
+    block, since the other side's idle threads wait in a busy loop for a while and would take a core away; the first
+    call of a block is not counted. The processes alternate as well, over several rounds.
 
     Reported are medians and quartiles over all calls, and the ratio of the medians, NumPy to PyTorch: below 1, NumPy is
     faster.
