@@ -164,8 +164,13 @@ def _check_record(record, settings):
     assert record["settings"] == settings
     assert record["decision_rule"] == experiment.DECISION_RULE
     concluded = experiment.conclude(common, seeds)
-    for key, value in record["conclusion"].items():
-        assert value == concluded[key] or value == pytest.approx(concluded[key], rel=1e-5)
+    networks = zip(
+        [record["conclusion"], *record["conclusion"]["smaller"]], [concluded, *concluded["smaller"]], strict=True
+    )
+    for written, computed in networks:
+        assert set(written) == set(computed)
+        for key in set(written) - {"smaller"}:
+            assert written[key] == computed[key] or written[key] == pytest.approx(computed[key], rel=1e-5), key
     assert [row["order"] for row in common["kneser_ney"]] == [1, 2, 3, 4, 5, 6, 7]
     assert common["uniform_loss"] == pytest.approx(math.log(common["vocab_size"]), rel=1e-5)
     assert len(common["passage_surprise_kneser_ney"]) == len(common["passage"]) - 1
