@@ -179,4 +179,4 @@ def _kept(path: Path | None) -> str:
     partial = path.with_name(path.name + ".partial")
     if not partial.exists():
         return "No seed was finished, so nothing was kept."
-    return f"The seeds that were finished are in {partial}; the same command goes on from there."
+    return f"What was finished is in {partial}; the same command goes on from there."

@@ -96,13 +96,15 @@ def test_usage_errors(arguments, message):
     assert "Traceback" not in done.output
 
 
-def test_unwritable_folder(tmp_path):
-    if os.geteuid() == 0 if hasattr(os, "geteuid") else True:
-        pytest.skip("the superuser, and Windows, write to a folder without write permission")
-    tmp_path.chmod(0o500)
+def test_unwritable_folder(monkeypatch, tmp_path):
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_record.tempfile, "TemporaryFile", refuse)
     done = invoke("experiment", "char_rnn_numpy", "--quick", "--output", str(tmp_path / "a.json"))
     assert done.exit_code == 2
-    assert "must be writable" in done.output
+    assert "--output must be writable" in done.output
+    assert "Permission denied" in done.output
 
 
 def test_installed_package_asks_for_an_output(monkeypatch, tmp_path):
