@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import defaultdict
 
 import numpy as np
@@ -180,14 +179,6 @@ def test_a_periodic_text_becomes_certain():
     text = np.tile(ids([0, 0, 1, 2, 1, 0, 2]), 300)
     losses = [-KneserNey(order, 3).fit(text).log_prob(text)[10:].mean() for order in (1, 2, 3)]
     assert losses[0] > 1 > losses[1] > 0.5 > 0.01 > losses[2] > 0
-
-
-def test_a_million_symbols_in_seconds():
-    rng = np.random.default_rng(3)
-    text = np.minimum(rng.geometric(0.08, 1_000_000) - 1, 64)
-    start = time.perf_counter()
-    KneserNey(7, 65).fit(text).log_prob(text[:100_000])
-    assert time.perf_counter() - start < 60  # about 3 s on an idle core; tuples in dictionaries take minutes
 
 
 @pytest.mark.parametrize(
