@@ -1,0 +1,65 @@
+"""Figures: one style, one colour a model, drawn diagrams and plots of recorded results.
+
+A diagram is made by ``draw_something(...) -> figure``, a plot by ``plot_something(data, ..., ax=None) -> ax``.
+matplotlib is imported on use.
+"""
+
+from rnncourse.figures.diagrams import (
+    draw_backward_graph,
+    draw_batch_axes,
+    draw_folded_and_unrolled,
+    draw_streams,
+    draw_time_index,
+    draw_two_feedbacks,
+    draw_two_paths,
+)
+from rnncourse.figures.export import (
+    save_svg,
+    small_png,
+)
+from rnncourse.figures.plots import (
+    plot_loss_by_context,
+    plot_scoreboard,
+    plot_surprise,
+    plot_surprise_stages,
+    plot_training_curves,
+    plot_units,
+    save_readme_picture,
+)
+from rnncourse.figures.style import (
+    COLOURS,
+    INK,
+    LINESTYLES,
+    MUTED,
+    SEQUENCE,
+    STYLE,
+    axes,
+    colour,
+)
+
+__all__ = [
+    "COLOURS",
+    "INK",
+    "LINESTYLES",
+    "MUTED",
+    "SEQUENCE",
+    "STYLE",
+    "axes",
+    "colour",
+    "draw_backward_graph",
+    "draw_batch_axes",
+    "draw_folded_and_unrolled",
+    "draw_streams",
+    "draw_time_index",
+    "draw_two_feedbacks",
+    "draw_two_paths",
+    "plot_loss_by_context",
+    "plot_scoreboard",
+    "plot_surprise",
+    "plot_surprise_stages",
+    "plot_training_curves",
+    "plot_units",
+    "save_readme_picture",
+    "save_svg",
+    "small_png",
+]
