@@ -324,7 +324,8 @@ def _delay_line() -> Exercise:
             return np.concatenate([np.zeros(j), x[: len(x) - j]])
 
         if np.allclose(seen, delayed(k), atol=1e-6):
-            return f"{H} units remember {k} steps, and not one more."
+            spare = f" You used {H}." if k + 1 < H else ""
+            return f"The input of {k} steps ago needs {k + 1} units in a line.{spare}"
         if not seen.any():
             raise NotYet(
                 "The last unit stays at zero: nothing arrives there. Row i, column j of W_hh leads from unit j "
