@@ -171,6 +171,7 @@ def test_close_accepts_what_is_right() -> None:
     close(np.array([0.0589]), 0.058934)
     close({"w": WANT, "extra": 0}, {"w": WANT})
     close([1.0, WANT], (1.0, WANT))
+    close(np.array([0.7476, 0.2049]), (0.74761, 0.20489))
 
 
 def test_close_prefers_hints_that_differ_from_the_solution() -> None:
@@ -190,7 +191,17 @@ def test_close_compares_parts() -> None:
         "No bias."
     )
     assert "2 values" in str(_feedback((1.0,), (1.0, 2.0)))
+    for answer in (np.array([1.0]), np.array(1.0), np.array([1.0, 2.0, 3.0]), 1.0):
+        assert "2 values" in str(_feedback(answer, (1.0, 2.0)))
+    assert "NaN" in str(_feedback(np.array([1.0, np.nan]), (1.0, 2.0)))
+    assert "Value 2 of the answer has the wrong sign" in str(_feedback(np.array([1.0, -2.0]), (1.0, 2.0)))
     assert "Value 2 of the answer has the wrong sign" in str(_feedback((1.0, -2.0), (1.0, 2.0)))
+
+
+def test_close_reads_tensors() -> None:
+    torch = pytest.importorskip("torch")
+    close(torch.tensor([0.7476, 0.2049], requires_grad=True), (0.74761, 0.20489))
+    assert "2 values" in str(_feedback(torch.tensor(1.0), (1.0, 2.0)))
 
 
 def test_choice() -> None:

@@ -215,6 +215,8 @@ def _close_parts(answer: Any, expected: Any, *, hints: Mapping[str, Any], name: 
             raise NotYet(f"{_start(name)} lacks the key {missing[0]}.")
         keys: Iterable[Any] = expected
     else:
+        if isinstance(answer, np.ndarray) or hasattr(answer, "detach"):
+            answer = list(np.atleast_1d(as_array(answer, name)))
         if not isinstance(answer, tuple | list) or len(answer) != len(expected):
             raise NotYet(f"{_start(name)} must be {len(expected)} values, separated by commas.")
         keys = range(len(expected))
