@@ -82,6 +82,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
             **code_state(),
             "seconds": time.perf_counter() - start,
             "load_average": [load_before, _load()],
+            "nice": os.nice(0) if hasattr(os, "nice") else None,
             **environment(),
             "versions": versions,
         },
