@@ -353,7 +353,7 @@ def _leaky() -> Exercise:
             rtol=1e-5,
             atol=1e-6,
             hints={
-                "h_prev reaches h_t on two ways; the straight one, past the tanh, is missing from dh_prev.": (
+                "h_prev reaches h_t in two ways; the straight one, past the tanh, is missing from dh_prev.": (
                     no_straight_way
                 ),
                 "The tanh enters h_t times alpha: so does the gradient on its way back through it.": no_alpha,
