@@ -3,14 +3,20 @@ r"""An interpolated Kneser-Ney n-gram model: counting, done as well as counting 
 The model of order N predicts a symbol from the N-1 symbols before it. Write h for a context of n-1 symbols,
 h' for the same context without its oldest symbol, and w for the symbol that follows. For n from N down to 1
 
-    p_n(w | h) = (max(c_n(h w) - D_n, 0) + D_n t_n(h) p_{n-1}(w | h')) / c_n(h .)
+    p_n(w | h) = (c_n(h w) - D_n(c_n(h w)) + S_n(h) p_{n-1}(w | h')) / c_n(h .)
     p_0(w)     = 1 / V
     c_n(h .)   = sum over w of c_n(h w)                        how often h was followed by anything
-    t_n(h)     = number of distinct w with c_n(h w) > 0        how many different symbols followed h
-    D_n        = n1 / (n1 + 2 n2),  n1 and n2 the number of n-grams with c_n = 1 and c_n = 2
+    S_n(h)     = sum over w of D_n(c_n(h w))                   what its followers gave up
+    D_n(0)     = 0
 
-Every n-gram gives up D_n of its count. What a context collects that way, D_n t_n(h), is handed to the shorter
+Every n-gram gives up a discount D_n of its count. What a context collects that way, S_n(h), is handed to the shorter
 context. Where h was never followed by anything, p_n(w | h) = p_{n-1}(w | h').
+
+The discount is estimated from n1, n2, n3 and n4, the numbers of n-grams with c_n = 1, 2, 3 and 4. The plain form
+takes the same from every count; the modified form (Chen and Goodman) takes three different ones:
+
+    plain       D_n(c) = Y = n1 / (n1 + 2 n2)
+    modified    D_n(1) = 1 - 2 Y n2 / n1,   D_n(2) = 2 - 3 Y n3 / n2,   D_n(c) = 3 - 4 Y n4 / n3  for c >= 3
 
 What c_n counts is the idea of Kneser and Ney. The highest order counts occurrences. A lower order matters where
 the longer context was seen too rarely, so it counts in how many *different* places its n-gram stands: c_n(g) is
@@ -21,12 +27,13 @@ Conventions where books differ:
 
 - The beginning of the text counts as one more left neighbour, so every n-gram that occurs counts at least 1.
 - The first N-1 symbols of a text are predicted from the shorter context there is, by the lower order's p_n.
-- D_n must lie between 0 and 1. Where n1 or n2 is 0 the estimate is 0, 1 or undefined, and D_n = 1/2 is used.
+- Y must lie between 0 and 1. Where n1 or n2 is 0 the estimate is 0, 1 or undefined, and Y = 1/2 is used.
+- Where one of the modified discounts is undefined, or not between 0 and its count, the order uses the plain one.
 
 Sources: Ney, Essen and Kneser, "On structuring probabilistic dependences in stochastic language modelling",
 Computer Speech and Language 8, 1994 (the discount); Kneser and Ney, "Improved backing-off for m-gram language
 modeling", ICASSP 1995 (the continuation counts); Chen and Goodman, "An empirical study of smoothing techniques
-for language modeling", Computer Speech and Language 13, 1999 (the interpolated form). Chapter 04.
+for language modeling", Computer Speech and Language 13, 1999 (the interpolated and the modified form). Chapter 04.
 """
 
 from __future__ import annotations
@@ -50,10 +57,10 @@ class _Order:
     """
 
     codes: np.ndarray  # (grams,) sorted: context * symbols + symbol; an n-gram's number is its place here
-    counts: np.ndarray  # (grams,) c_n
+    kept: np.ndarray  # (grams,) c_n - D_n(c_n)
     totals: np.ndarray  # (contexts,) c_n(h .)
-    types: np.ndarray  # (contexts,) t_n(h)
-    discount: float  # D_n
+    handed: np.ndarray  # (contexts,) S_n(h)
+    discounts: tuple[float, float, float]  # D_n(1), D_n(2), D_n(3 and more)
 
 
 class KneserNey:
@@ -62,9 +69,10 @@ class KneserNey:
     Args:
         order: N, 1 or more: the model sees the N-1 symbols before the one that it predicts.
         vocab_size: V, the number of symbols, seen or not.
+        modified: three discounts an order instead of one.
 
     Attributes:
-        discounts: D_1 … D_N after `fit`, a list of N numbers between 0 and 1.
+        discounts: after `fit`, for each order 1 … N the discount of a count of 1, of 2, and of 3 and more.
         sizes: after `fit`, how many different n-grams of each order 1 … N it holds: the size of its table.
 
     Raises:
@@ -77,10 +85,11 @@ class KneserNey:
     [0.25, 0.375, 0.375]
     """
 
-    def __init__(self, order: int, vocab_size: int) -> None:
+    def __init__(self, order: int, vocab_size: int, *, modified: bool = False) -> None:
         self.order = int(check_number("order", order, at_least=1, integer=True))
         self.vocab_size = int(check_number("vocab_size", vocab_size, at_least=1, integer=True))
-        self.discounts: list[float] = []
+        self.modified = bool(modified)
+        self.discounts: list[tuple[float, float, float]] = []
         self.sizes: list[int] = []
         self._symbols = np.zeros(0, dtype=np.int64)
         self._orders: list[_Order] = []
@@ -122,8 +131,9 @@ class KneserNey:
             else:
                 counts = np.bincount(suffixes[n], minlength=len(codes[n - 1]))
                 counts[firsts[n - 1]] += 1
-            self._orders.append(_order(codes[n - 1], counts, size, 1 if n == 1 else len(codes[n - 2])))
-        self.discounts = [order.discount for order in self._orders]
+            contexts = 1 if n == 1 else len(codes[n - 2])
+            self._orders.append(_order(codes[n - 1], counts, size, contexts, self.modified))
+        self.discounts = [order.discounts for order in self._orders]
         self.sizes = [len(order.codes) for order in self._orders]
         return self
 
@@ -155,8 +165,8 @@ class KneserNey:
             followed = np.flatnonzero(at >= 0)
             followed = followed[order.totals[at[followed]] > 0]
             h, g = at[followed], gram[followed]
-            kept = np.where(g >= 0, order.counts[g] - order.discount, 0.0)
-            p[n - 1 + followed] = (kept + order.discount * order.types[h] * p[n - 1 + followed]) / order.totals[h]
+            kept = np.where(g >= 0, order.kept[g], 0.0)
+            p[n - 1 + followed] = (kept + order.handed[h] * p[n - 1 + followed]) / order.totals[h]
             context = gram
         return np.log(p)
 
@@ -187,9 +197,9 @@ class KneserNey:
             if h < 0 or order.totals[h] == 0:
                 break  # a longer context that contains an unseen one is unseen as well
             start, stop = np.searchsorted(order.codes, [h * size, (h + 1) * size])
-            p *= order.discount * order.types[h] / order.totals[h]
+            p *= order.handed[h] / order.totals[h]
             followers = self._symbols[order.codes[start:stop] - h * size]
-            p[followers] += (order.counts[start:stop] - order.discount) / order.totals[h]
+            p[followers] += order.kept[start:stop] / order.totals[h]
         return p
 
     def _check_fitted(self) -> None:
@@ -197,16 +207,28 @@ class KneserNey:
             raise RuntimeError("the model has no counts yet: call fit(ids) first")
 
 
-def _order(codes: np.ndarray, counts: np.ndarray, size: int, contexts: int) -> _Order:
+def _order(codes: np.ndarray, counts: np.ndarray, size: int, contexts: int, modified: bool) -> _Order:
     context = codes // size
-    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    discounts = _discounts(counts, modified)
+    taken = np.array(discounts)[np.minimum(counts, 3) - 1]
     return _Order(
         codes=codes,
-        counts=counts,
+        kept=counts - taken,
         totals=np.bincount(context, weights=counts, minlength=contexts),
-        types=np.bincount(context, minlength=contexts),
-        discount=once / (once + 2 * twice) if once and twice else 0.5,
+        handed=np.bincount(context, weights=taken, minlength=contexts),
+        discounts=discounts,
     )
+
+
+def _discounts(counts: np.ndarray, modified: bool) -> tuple[float, float, float]:
+    """What a count of 1, of 2, and of 3 and more gives up."""
+    n1, n2, n3, n4 = (int((counts == k).sum()) for k in (1, 2, 3, 4))
+    Y = n1 / (n1 + 2 * n2) if n1 and n2 else 0.5
+    if modified and n1 and n2 and n3:
+        D = 1 - 2 * Y * n2 / n1, 2 - 3 * Y * n3 / n2, 3 - 4 * Y * n4 / n3
+        if all(0 < D[k] < k + 1 for k in range(3)):
+            return D
+    return Y, Y, Y
 
 
 def _find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ ORDERS = range(1, 8)
 class Definition:
     """Interpolated Kneser-Ney straight from the equations: tuples, dictionaries, recursion."""
 
-    def __init__(self, order, vocab_size, text):
+    def __init__(self, order, vocab_size, text, modified=False):
         self.order, self.vocab_size = order, vocab_size
         self.count = [None]
         for n in range(1, order + 1):
@@ -32,9 +32,14 @@ class Definition:
             self.count.append(dict(occurrences))
         self.discount = [None]
         for n in range(1, order + 1):
-            n1 = sum(c == 1 for c in self.count[n].values())
-            n2 = sum(c == 2 for c in self.count[n].values())
-            self.discount.append(n1 / (n1 + 2 * n2) if n1 > 0 and n2 > 0 else 0.5)
+            times = [sum(c == k for c in self.count[n].values()) for k in range(5)]
+            y = times[1] / (times[1] + 2 * times[2]) if times[1] > 0 and times[2] > 0 else 0.5
+            three = {1: y, 2: y, 3: y}
+            if modified and times[1] > 0 and times[2] > 0 and times[3] > 0:
+                estimates = {c: c - (c + 1) * y * times[c + 1] / times[c] for c in (1, 2, 3)}
+                if all(0 < d < c for c, d in estimates.items()):
+                    three = estimates
+            self.discount.append(three)
 
     def probability(self, context, symbol):
         context = tuple(context)[max(0, len(context) - self.order + 1) :]
@@ -46,9 +51,9 @@ class Definition:
         followers = {g[-1]: c for g, c in self.count[n].items() if g[:-1] == h}
         if not followers:
             return self._p(n - 1, h[1:], w)
-        d = self.discount[n]
-        kept = max(followers.get(w, 0) - d, 0)
-        return (kept + d * len(followers) * self._p(n - 1, h[1:], w)) / sum(followers.values())
+        taken = {symbol: self.discount[n][min(c, 3)] for symbol, c in followers.items()}
+        kept = followers.get(w, 0) - taken.get(w, 0)
+        return (kept + sum(taken.values()) * self._p(n - 1, h[1:], w)) / sum(followers.values())
 
 
 @st.composite
@@ -64,14 +69,11 @@ def ids(values):
     return np.array(values, dtype=np.int64)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@settings(max_examples=60, derandomize=True, deadline=None)
-@given(case=cases())
-def test_agrees_with_the_definition(order, case):
-    vocab_size, text, other = case
-    model = KneserNey(order, vocab_size).fit(ids(text))
-    oracle = Definition(order, vocab_size, text)
-    np.testing.assert_allclose(model.discounts, oracle.discount[1:], rtol=1e-15)
+def assert_agrees(order, vocab_size, text, other, modified):
+    model = KneserNey(order, vocab_size, modified=modified).fit(ids(text))
+    oracle = Definition(order, vocab_size, text, modified)
+    want = [[three[c] for c in (1, 2, 3)] for three in oracle.discount[1:]]
+    np.testing.assert_allclose(model.discounts, want, rtol=1e-14)
     assert model.sizes == [len(count) for count in oracle.count[1:]]
     for sequence in (text, other):
         want = [math.log(oracle.probability(sequence[:t], w)) for t, w in enumerate(sequence)]
@@ -81,6 +83,24 @@ def test_agrees_with_the_definition(order, case):
         want = [oracle.probability(other[:stop], w) for w in range(vocab_size)]
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=0)
         assert abs(got.sum() - 1) < 1e-12
+
+
+@pytest.mark.parametrize("modified", [False, True], ids=["plain", "modified"])
+@pytest.mark.parametrize("order", ORDERS)
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(case=cases())
+def test_agrees_with_the_definition(order, modified, case):
+    assert_agrees(order, *case, modified)
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_the_modified_form_agrees_where_its_discounts_differ(order):
+    """A text with n-grams of every small count, so that orders 1 and 2 do not fall back to the plain discount."""
+    text = (np.random.default_rng(2).geometric(0.1, 800) - 1).clip(max=39)
+    text = np.concatenate([text, text[:266], text[:160], text[133:200]]).tolist()
+    model = KneserNey(order, 40, modified=True).fit(ids(text))
+    assert all(len(set(three)) == 3 for three in model.discounts[:2])
+    assert_agrees(order, 40, text, text[300:330] + [39, 0, 39], modified=True)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -102,7 +122,7 @@ def test_by_hand():
     # Left neighbours: a {beginning, b} 2, b {a} 1, c {a} 1, so n1 = 2, n2 = 1 and D_1 = 2/4.
     # p(a) = (3/2 + 3/2 1/4)/4 = 15/32;  p(b) = p(c) = (1/2 + 3/8)/4 = 7/32;  p(d) = 3/32.
     model = KneserNey(2, 4).fit(ids([0, 1, 0, 1, 0, 2]))
-    assert model.discounts == [0.5, 0.2]
+    assert model.discounts == [(0.5,) * 3, (0.2,) * 3]
     np.testing.assert_allclose(model.distribution(ids([])), np.array([15, 7, 7, 3]) / 32, rtol=1e-14)
     # After a came b twice and c once: p(b|a) = (9/5 + 2/5 7/32)/3 and so on.
     after_a = np.array([0.4 * 15 / 32, 1.8 + 0.4 * 7 / 32, 0.8 + 0.4 * 7 / 32, 0.4 * 3 / 32]) / 3
