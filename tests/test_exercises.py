@@ -182,11 +182,22 @@ def test_close_prefers_hints_that_differ_from_the_solution() -> None:
     assert "too small" in str(_feedback(2.9, 3.0))
 
 
+def test_close_asks_for_more_digits() -> None:
+    for answer, want in ((0.85, 0.8483), (np.round(WANT / 7, 2), WANT / 7), (131_000, 130_625)):
+        feedback = _feedback(answer, want)
+        assert "Nearly" in str(feedback) and "four significant digits" in str(feedback) and feedback.generic
+        assert not _gives_away(str(feedback), want)
+    assert "Nearly: value 2 of the answer" in str(_feedback((1.0, 2.01), (1.0, 2.0)))
+    assert "Nearly" not in str(_feedback(0.83, 0.8483))
+    assert "Nearly" not in str(_feedback(130_624, 130_625, rtol=0, atol=0.5))
+    assert "sign" in str(_feedback(-0.001, 0.001))
+
+
 def test_close_compares_parts() -> None:
     want = {"weight": WANT, "bias": np.ones(3)}
     assert "lacks the key bias" in str(_feedback({"weight": WANT}, want))
     assert "must be a dict" in str(_feedback(WANT, want))
-    assert "Bias in the answer is 2 times too large" in str(_feedback({**want, "bias": 2 * np.ones(3)}, want))
+    assert 'Entry "bias" of the answer is 2 times too large' in str(_feedback({**want, "bias": 2 * np.ones(3)}, want))
     assert str(_feedback({**want, "bias": np.zeros(3)}, want, hints={"No bias.": {**want, "bias": np.zeros(3)}})) == (
         "No bias."
     )

@@ -195,6 +195,19 @@ def _clip() -> Exercise:
         scale = min(1.0, max_norm / norm(grads.values()) ** 2)
         return {name: g * scale for name, g in grads.items()}
 
+    def unchanged(grads, max_norm):
+        return dict(grads)
+
+    def largest(grads, max_norm):
+        scale = min(1.0, max_norm / max(norm([g]) for g in grads.values()))
+        return {name: g * scale for name, g in grads.items()}
+
+    def summed(grads, max_norm):
+        scale = min(1.0, max_norm / sum(norm([g]) for g in grads.values()))
+        return {name: g * scale for name, g in grads.items()}
+
+    one_norm = "One norm for all: the root of the sum of *all* squares, and not the"
+
     def check(answer, max_norm):
         rng = np.random.default_rng(4)
         shapes = {"weight": (4, 3), "bias": (4,)}
@@ -211,6 +224,9 @@ def _clip() -> Exercise:
                 "That cuts single entries, which turns the gradient's direction; scale all by one number.": by_value,
                 "A gradient below the threshold must stay as it is.": always,
                 "The norm is the root of the sum of squares.": no_root,
+                "Above the threshold the gradients must be scaled.": unchanged,
+                f"{one_norm} largest of the arrays' norms.": largest,
+                f"{one_norm} sum of the arrays' norms.": summed,
             },
         )
         return "The direction is kept, only the length is cut."
@@ -225,6 +241,9 @@ def _clip() -> Exercise:
             "by value": lambda max_norm: by_value,
             "small ones stretched": lambda max_norm: always,
             "no root": lambda max_norm: no_root,
+            "unchanged": lambda max_norm: unchanged,
+            "the largest norm": lambda max_norm: largest,
+            "the sum of the norms": lambda max_norm: summed,
         },
     )
 
@@ -250,6 +269,16 @@ def _windows() -> Exercise:
         y = np.roll(used, -1, axis=1)[:, : x.shape[0] * T]
         return x, y.reshape(B, x.shape[0], T).transpose(1, 2, 0)
 
+    def rolled(ids, T, B):
+        length = len(ids) // B
+        count = length // T
+
+        def fold(part):
+            streams = part[: length * B].reshape(B, length)[:, : count * T]
+            return streams.reshape(B, count, T).transpose(1, 2, 0)
+
+        return fold(ids), fold(np.roll(ids, -1))
+
     def unshifted(ids, T, B):
         x, _ = cut(ids, T, B)
         return x, x
@@ -263,9 +292,10 @@ def _windows() -> Exercise:
         return tuple(part.transpose(0, 2, 1) for part in cut(ids, T, B))
 
     def check(answer, T, B, N):
-        # A text of all different numbers, of a length at which the streams fill whole windows, and the reader's own.
-        whole = np.arange(100, 100 + 3 * T * B + 1)
-        for ids in (whole, np.arange(7, 7 + N)):
+        # Texts of all different numbers: one symbol more than whole windows, so that it may be a target; just enough
+        # for the inputs of whole windows, so that the last has no target; and the reader's own.
+        exact = np.arange(100, 100 + 3 * T * B)
+        for ids in (np.append(exact, 99), exact, np.arange(7, 7 + N)):
             result = call(answer, ids.copy(), T, B)
             if not isinstance(result, tuple | list) or len(result) != 2:
                 raise NotYet("Your function must return two arrays, the inputs and the targets.")
@@ -278,6 +308,8 @@ def _windows() -> Exercise:
                     "A stream's last target is its own first symbol: the shift must be made before the text is cut.": (
                         wrapped(ids, T, B)
                     ),
+                    "The last symbol of the text has nothing after it: it may be a target and no input. A stream has "
+                    "(N − 1) // B symbols.": rolled(ids, T, B),
                     "The targets are the inputs themselves: they must be one symbol later.": unshifted(ids, T, B),
                     "Windows must go on where the one before stopped, in each column: cut into B streams first.": (
                         not_streams(ids, T, B)
@@ -297,6 +329,7 @@ def _windows() -> Exercise:
         check=check,
         wrong={
             "wrapped around": lambda T, B, N: wrapped,
+            "the text's end wrapped to its beginning": lambda T, B, N: rolled,
             "not shifted": lambda T, B, N: unshifted,
             "no streams": lambda T, B, N: not_streams,
             "batch first": lambda T, B, N: batch_first,

@@ -66,7 +66,8 @@ def close(
     """Accept an answer that equals the expected value; otherwise raise the feedback that fits best.
 
     First the hints are compared, then the common mistakes: shape, transposed, sign, a factor (2, one of
-    `scales`, nats against bits), an exponential too many, time reversed or shifted. Give `expected` as a
+    `scales`, nats against bits), an exponential too many, time reversed or shifted. What misses by less than a
+    hundredth is told to give more digits, unless `rtol` asks for more than four of them. Give `expected` as a
     dict or a tuple where the answer is one; then each part is compared.
 
     Args:
@@ -104,6 +105,8 @@ def close(
             raise NotYet(f"{_start(name)} is transposed: it has shape {value.shape}, wanted is {want.shape}.")
         raise NotYet(f"{_start(name)} has shape {value.shape}, wanted is {want.shape}.")
     _diagnose(value, want, same, scales or {}, name)
+    if rtol >= 1e-3 and np.allclose(value, want, rtol=0, atol=0.01 * np.abs(want).max()):
+        raise NotYet(f"Nearly: {name} is within a hundredth. Give four significant digits.", generic=True)
     wrong_at = np.argwhere(~np.isclose(value, want, rtol=rtol, atol=atol))
     if value.size == 1:
         side = "large" if value.item() > want.item() else "small"
@@ -224,7 +227,7 @@ def _close_parts(answer: Any, expected: Any, *, hints: Mapping[str, Any], name: 
         if _equal(answer, wrong, keys, options) and not _equal(expected, wrong, keys, options):
             raise NotYet(feedback)
     for key in keys:
-        part = f"{key} in {name}" if isinstance(expected, Mapping) else f"value {key + 1} of {name}"
+        part = f'entry "{key}" of {name}' if isinstance(expected, Mapping) else f"value {key + 1} of {name}"
         close(answer[key], expected[key], name=part, **options)
 
 
