@@ -1,6 +1,7 @@
 # The course's commands. `make` alone lists them. Each one first brings .venv up to date with requirements.txt.
 #   PYTHON=python3.12   which Python makes .venv (3.11 or newer; requirements.txt was written for 3.11)
 #   WORKERS=4           how many processes the tests use
+#   LAB=--no-browser    options for JupyterLab (as root, in a container: LAB=--allow-root)
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -23,8 +24,16 @@ help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' Makefile
 
+# Scripts in .venv name the folder they lie in: after a move all is installed anew.
+ifneq ($(shell cat $(STAMP) 2> /dev/null),$(CURDIR))
+.PHONY: moved
+$(STAMP): moved
+moved:
+endif
+
 # The stamp is written last: an interrupted installation is taken up again by the next command.
 $(STAMP): requirements.txt pyproject.toml
+	@echo "Installing the course's environment into $(VENV): minutes, once."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "The course needs Python 3.11 or newer, and '$(PYTHON)' is not. Name another: make PYTHON=python3.12 ..." >&2; \
 	  exit 1; }
@@ -32,10 +41,11 @@ $(STAMP): requirements.txt pyproject.toml
 	@version='import sys; print("%d.%d" % sys.version_info[:2])'; \
 	wanted=$$($(PYTHON) -c "$$version" 2>&1); \
 	found=$$($(PY) -c "import pip; $$version" 2>&1); \
-	test "$$wanted" = "$$found" || $(PYTHON) -m venv --clear $(VENV)
+	{ test "$$wanted" = "$$found" && grep -qsF '$(CURDIR)/$(VENV)' $(VENV)/bin/activate; } \
+	  || $(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $(STAMP)
+	@echo '$(CURDIR)' > $(STAMP)
 
 book: $(STAMP)  ## build the site into _build/html; warnings are errors
 	$(VENV)/bin/jupyter-book build . --all -W --keep-going
@@ -57,7 +67,7 @@ site-test: book  ## open the built site in headless Chromium
 	$(PY) -m pytest -m site --durations=10 tests/site
 
 lab: $(STAMP)  ## open the chapters in JupyterLab
-	$(PY) -m jupyter lab --notebook-dir=chapters
+	$(PY) -m jupyter lab --notebook-dir=chapters $(LAB)
 
 bench: $(STAMP)  ## time the NumPy reference beside PyTorch on this machine
 	$(PY) -m rnncourse bench reference

@@ -1,21 +1,12 @@
-"""Settings shared by all tests, and by the kernels that nbval starts: they inherit this environment."""
+"""Settings shared by all tests. The environment is set by the conftest.py at the root."""
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 
-import pytest
-
-# Before NumPy or torch is imported: small recurrent steps are much slower on two threads of a busy machine, and
-# sums in another order differ in their last digits.
-os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["RNNCOURSE_READER"] = "book"
-os.environ["PYTHONHASHSEED"] = "0"
-
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(

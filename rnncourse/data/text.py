@@ -118,11 +118,12 @@ def _load_numpy_docs(validation: float) -> Text:
     return Text("numpy-docs", train, held_out, f"docstrings of NumPy {np.__version__}; BSD-3-Clause")
 
 
-def _load_file(path: str | Path, validation: float) -> Text:
+def _load_file(name: str | Path, validation: float) -> Text:
+    path = os.path.expanduser(name)
     if os.path.isdir(path):
         raise DataError(f"{path} is a folder. Name a text file in it.")
     if not os.path.isfile(path):
-        raise DataError(_not_found(path))
+        raise DataError(_not_found(name))
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -135,7 +136,9 @@ def _not_found(path: str | Path) -> str:
         return f"There is no file {path} (looked for in {os.getcwd()}). Check the path."
     close = difflib.get_close_matches(path.lower(), TEXT_NAMES, n=1)
     hint = f' Did you mean "{close[0]}"?' if close else ""
-    return f"{path!r} is neither the name of a text ({_names()}) nor an existing file.{hint}"
+    return (
+        f"{path!r} is neither the name of a text ({_names()}) nor an existing file (looked for in {os.getcwd()}).{hint}"
+    )
 
 
 def _decode(data: bytes, path: str) -> str:

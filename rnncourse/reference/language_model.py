@@ -57,6 +57,8 @@ class RNNLanguageModel:
     ) -> None:
         for name, value in {"vocab_size": vocab_size, "embedding_size": embedding_size}.items():
             check_number(name, value, at_least=1, integer=True)
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"rng must be a numpy.random.Generator, such as np.random.default_rng(0), got {rng!r}")
         rnn = init_rnn(rng, embedding_size, hidden_size, dtype)
         self.nonlinearity = check_choice("nonlinearity", nonlinearity, tuple(NONLINEARITIES))
         self.params = {
@@ -65,6 +67,13 @@ class RNNLanguageModel:
             "readout.weight": pytorch_uniform(rng, (vocab_size, hidden_size), hidden_size, dtype),
             "readout.bias": pytorch_uniform(rng, (vocab_size,), hidden_size, dtype),
         }
+
+    def __repr__(self) -> str:
+        V, E = self.params["embedding.weight"].shape
+        count = sum(array.size for array in self.params.values())
+        return (
+            f"RNNLanguageModel({V}, {E}, {self.hidden_size}, nonlinearity={self.nonlinearity!r}): {count:,} parameters"
+        )
 
     @property
     def vocab_size(self) -> int:

@@ -20,7 +20,7 @@ class SGD:
     """
 
     def __init__(self, params: dict[str, np.ndarray], lr: float) -> None:
-        self.params = params
+        self.params = check_params(params)
         self.lr = check_number("lr", lr, at_least=0)
 
     def step(self, grads: Mapping[str, np.ndarray]) -> None:
@@ -63,7 +63,7 @@ class Adam:
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        self.params = params
+        self.params = check_params(params)
         self.lr = check_number("lr", lr, at_least=0)
         self.betas = (
             check_number("betas[0]", betas[0], at_least=0, below=1),
@@ -93,6 +93,13 @@ class Adam:
             m_hat = m / (1 - beta_1**self.k)
             v_hat = v / (1 - beta_2**self.k)
             p -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
+
+
+def check_params(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return `params` if it is a dict of arrays, else raise TypeError."""
+    if not isinstance(params, dict) or not all(isinstance(p, np.ndarray) for p in params.values()):
+        raise TypeError(f"params must be a dict of numpy arrays, such as model.params, got {type(params).__name__}")
+    return params
 
 
 def check_grads(params: Mapping[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> None:

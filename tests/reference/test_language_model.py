@@ -160,6 +160,11 @@ def test_sampling_feeds_back_what_it_drew():
         text.append(int(symbol))
 
 
+def test_it_says_what_it_is():
+    model = RNNLanguageModel(4, 3, 5, rng=np.random.default_rng(0))
+    assert repr(model) == "RNNLanguageModel(4, 3, 5, nonlinearity='tanh'): 86 parameters"
+
+
 def test_bad_input_is_named():
     rng = np.random.default_rng(0)
     model = RNNLanguageModel(4, 3, 5, rng=rng)
@@ -177,6 +182,8 @@ def test_bad_input_is_named():
         sample(model, np.array([1]), -3, rng=rng)
     with pytest.raises(ValueError, match="hidden_size must be at least 1"):
         RNNLanguageModel(4, 3, 0, rng=rng)
+    with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator, such as .*, got 0"):
+        RNNLanguageModel(4, 3, 5, rng=0)
     with pytest.raises(ValueError, match="nonlinearity must be one of"):
         RNNLanguageModel(4, 3, 5, nonlinearity="gelu", rng=rng)
     model.params["rnn.weight_hh_l0"][0, 0] = math.nan

@@ -89,5 +89,7 @@ def test_a_bad_gradient_moves_nothing(make):
 def test_a_negative_learning_rate_is_refused():
     with pytest.raises(ValueError, match=r"lr must be at least 0, got -0\.1"):
         SGD({}, lr=-0.1)
+    with pytest.raises(TypeError, match=r"params must be a dict of numpy arrays, such as model\.params, got list"):
+        SGD([np.ones(2)], lr=0.1)
     with pytest.raises(ValueError, match=r"betas\[1\] must be at least 0 and below 1, got 1"):
         Adam({}, betas=(0.9, 1.0))
