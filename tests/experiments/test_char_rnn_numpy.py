@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import math
 import os
@@ -28,10 +29,15 @@ def quick():
     return _run.run(NAME, quick=True, bar=False)
 
 
-def test_loss_by_context(model):
-    ids = np.random.default_rng(1).integers(0, 7, 43)
-    want = np.mean([model.surprise(ids[start : start + 5]) for start in range(0, 40, 4)], axis=0)
-    np.testing.assert_allclose(experiment._loss_by_context(model, ids, 4), want, rtol=1e-12)
+def test_cut_context(model):
+    ids = np.random.default_rng(1).integers(0, 7, 40)
+    got = experiment._cut_context(model, ids, {"context": [1, 3], "context_targets": 5})
+    targets = [3, 12, 21, 30, 39]
+    assert got["targets"] == 5
+    for k, loss in zip([1, 3], got["loss"], strict=True):
+        want = np.mean([model.surprise(ids[t - k : t + 1])[-1] for t in targets])
+        assert loss == pytest.approx(want, rel=1e-12)
+    assert got["carried"] == pytest.approx(np.mean([model.surprise(ids)[t - 1] for t in targets]), rel=1e-12)
 
 
 def test_loss_in_streams(model):
@@ -65,8 +71,8 @@ def test_features():
     assert all(len(column) == len(text) for column in features.values())
     assert features["in a speaker's name"] == [1] * 4 + [0] * 14
     assert features["position in the line"] == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6]
-    assert features["letters since the last space"] == [1, 2, 3, 0, 0, 1, 2, 0, 1, 2, 0, 0, 1, 2, 0, 0, 1, 2]
-    assert features["a word has just ended"] == [0] * 4 + [1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0]
+    assert features["letters since the last non-letter"] == [1, 2, 3, 0, 0, 1, 2, 0, 1, 2, 0, 0, 1, 2, 0, 0, 1, 2]
+    assert features["last character is a space or line end"] == [0] * 4 + [1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0]
     assert features["last character ends a sentence"] == [0] * 10 + [1] + [0] * 7
     assert features["characters since a line's or clause's end"] == [
         *[1, 2, 3, 0, 0, 1, 2, 3, 4, 5, 0, 0, 1, 2, 0, 1, 2, 3],
@@ -85,6 +91,16 @@ def test_compressed_sizes():
     assert ticks == ["gzip"]
 
 
+def test_bzip2_in_one_block(monkeypatch):
+    monkeypatch.setattr(experiment, "BZIP2_BLOCK", 400)
+    rng = np.random.default_rng(0)
+    inputs = {part: "".join(rng.choice(list("abcd"), n)) for part, n in (("train", 1000), ("validation", 100))}
+    got = experiment._compressed("bzip2", inputs, lambda text: None)["one_block"]
+    tail = inputs["train"][-296:].encode()
+    assert got["training_bytes"] == 296
+    assert got["bytes"] == len(bz2.compress(tail + inputs["validation"].encode(), 9)) - len(bz2.compress(tail, 9))
+
+
 @pytest.mark.parametrize(
     ("ngram", "losses", "winner"),
     [
@@ -100,9 +116,17 @@ def test_decision_rule(ngram, losses, winner):
 
 @pytest.mark.parametrize(("largest", "met"), [(1.80, True), (1.8001, False)])
 def test_goal(largest, met):
-    common = {"kneser_ney": [{"order": 2, "validation_loss": 1.5}], "kneser_ney_best_order": 2}
+    common = {
+        "kneser_ney": [{"order": 2, "validation_loss": 1.7}],
+        "kneser_ney_modified": [{"order": 2, "validation_loss": 1.6}, {"order": 3, "validation_loss": 1.5}],
+        "kneser_ney_best_order": 2,
+        "counting_best": {"form": "modified", "order": 3},
+    }
     seeds = [{"validation_loss": loss, "smaller": []} for loss in (1.6, largest)]
-    assert experiment.conclude(common, seeds)["goal_met"] is met
+    concluded = experiment.conclude(common, seeds)
+    assert concluded["goal_met"] is met
+    assert (concluded["counting_best_loss"], concluded["winner"]) == (1.5, "the n-gram model")
+    assert (concluded["plain"]["kneser_ney_best_loss"], concluded["plain"]["winner"]) == (1.7, "neither")
 
 
 def test_training_is_repeatable_and_learns(model):
@@ -152,10 +176,11 @@ def test_recorded_ngram_models_repeat_on_the_public_text():
     record = results.load(NAME)
     inputs, data = experiment.prepare(experiment.settings(False))
     assert data == record["provenance"]["data"]
-    for row in record["common"]["kneser_ney"]:
-        model = KneserNey(row["order"], 65).fit(inputs["train_ids"])
-        loss = -model.log_prob(inputs["validation_ids"])[1:].mean()
-        assert row["validation_loss"] == pytest.approx(loss, rel=1e-5)
+    for rows, modified in (("kneser_ney", False), ("kneser_ney_modified", True)):
+        for row in record["common"][rows]:
+            model = KneserNey(row["order"], 65, modified=modified).fit(inputs["train_ids"])
+            loss = -model.log_prob(inputs["validation_ids"])[1:].mean()
+            assert row["validation_loss"] == pytest.approx(loss, rel=1e-5)
 
 
 def _check_record(record, settings):
@@ -164,14 +189,10 @@ def _check_record(record, settings):
     assert record["settings"] == settings
     assert record["decision_rule"] == experiment.DECISION_RULE
     concluded = experiment.conclude(common, seeds)
-    networks = zip(
-        [record["conclusion"], *record["conclusion"]["smaller"]], [concluded, *concluded["smaller"]], strict=True
-    )
-    for written, computed in networks:
-        assert set(written) == set(computed)
-        for key in set(written) - {"smaller"}:
-            assert written[key] == computed[key] or written[key] == pytest.approx(computed[key], rel=1e-5), key
-    assert [row["order"] for row in common["kneser_ney"]] == [1, 2, 3, 4, 5, 6, 7]
+    _check_outcomes(record["conclusion"], concluded)
+    _check_outcomes(record["conclusion"]["plain"], concluded["plain"])
+    for rows in ("kneser_ney", "kneser_ney_modified"):
+        assert [row["order"] for row in common[rows]] == [1, 2, 3, 4, 5, 6, 7]
     assert common["uniform_loss"] == pytest.approx(math.log(common["vocab_size"]), rel=1e-5)
     assert len(common["passage_surprise_kneser_ney"]) == len(common["passage"]) - 1
     for seed in seeds:
@@ -179,10 +200,12 @@ def _check_record(record, settings):
         assert seed["validation_curve"]["step"][-1] == seed["train_curve"]["step"][-1] == seed["steps"]
         # A network that has learnt nothing does about as well as guessing evenly.
         assert seed["validation_curve"]["loss"][0] == pytest.approx(common["uniform_loss"], abs=0.3)
-        assert len(seed["loss_by_context"]) == settings["window"]
+        assert seed["cut_context"]["context"] == settings["context"]
+        assert len(seed["cut_context"]["loss"]) == len(settings["context"])
         assert [small["hidden_size"] for small in seed["smaller"]] == settings["smaller"]
         assert seed["characters_seen"] == seed["steps"] * settings["T"] * settings["B"]
     first = seeds[0]
+    assert 0 <= first["saturated"] <= 1
     assert [stage["step"] for stage in first["stages"]] == [*settings["stages"], first["steps"]]
     for stage in first["stages"]:
         assert len(stage["sample"]) == settings["sample_length"]
@@ -192,3 +215,11 @@ def _check_record(record, settings):
         assert len(unit["course"]) == len(common["passage"])
         assert 0 <= unit["correlation"] <= 1
         assert max(map(abs, unit["course"])) <= 1
+
+
+def _check_outcomes(written, computed):
+    """The written conclusion is the computed one, up to the record's rounding."""
+    assert set(written) == set(computed)
+    for left, right in zip([written, *written["smaller"]], [computed, *computed["smaller"]], strict=True):
+        for key in set(left) - {"smaller", "plain"}:
+            assert left[key] == right[key] or left[key] == pytest.approx(right[key], rel=1e-5), key
