@@ -250,7 +250,7 @@ def _clip() -> Exercise:
 
 def _windows() -> Exercise:
     def given(rng: np.random.Generator) -> dict:
-        return {"T": int(rng.integers(3, 6)), "B": int(rng.integers(2, 5)), "N": int(rng.integers(60, 99))}
+        return {"T": int(rng.integers(3, 6)), "B": int(rng.integers(2, 5)), "length": int(rng.integers(60, 99))}
 
     def cut(ids, T, B):
         length = (len(ids) - 1) // B
@@ -291,11 +291,11 @@ def _windows() -> Exercise:
     def batch_first(ids, T, B):
         return tuple(part.transpose(0, 2, 1) for part in cut(ids, T, B))
 
-    def check(answer, T, B, N):
+    def check(answer, T, B, length):
         # Texts of all different numbers: one symbol more than whole windows, so that it may be a target; just enough
         # for the inputs of whole windows, so that the last has no target; and the reader's own.
         exact = np.arange(100, 100 + 3 * T * B)
-        for ids in (np.append(exact, 99), exact, np.arange(7, 7 + N)):
+        for ids in (np.append(exact, 99), exact, np.arange(7, 7 + length)):
             result = call(answer, ids.copy(), T, B)
             if not isinstance(result, tuple | list) or len(result) != 2:
                 raise NotYet("Your function must return two arrays, the inputs and the targets.")
@@ -309,7 +309,7 @@ def _windows() -> Exercise:
                         wrapped(ids, T, B)
                     ),
                     "The last symbol of the text has nothing after it: it may be a target and no input. A stream has "
-                    "(N − 1) // B symbols.": rolled(ids, T, B),
+                    "(len(ids) − 1) // B symbols.": rolled(ids, T, B),
                     "The targets are the inputs themselves: they must be one symbol later.": unshifted(ids, T, B),
                     "Windows must go on where the one before stopped, in each column: cut into B streams first.": (
                         not_streams(ids, T, B)
@@ -325,14 +325,14 @@ def _windows() -> Exercise:
     return Exercise(
         id="04-5",
         given=given,
-        solution=lambda T, B, N: cut,
+        solution=lambda T, B, length: cut,
         check=check,
         wrong={
-            "wrapped around": lambda T, B, N: wrapped,
-            "the text's end wrapped to its beginning": lambda T, B, N: rolled,
-            "not shifted": lambda T, B, N: unshifted,
-            "no streams": lambda T, B, N: not_streams,
-            "batch first": lambda T, B, N: batch_first,
+            "wrapped around": lambda T, B, length: wrapped,
+            "the text's end wrapped to its beginning": lambda T, B, length: rolled,
+            "not shifted": lambda T, B, length: unshifted,
+            "no streams": lambda T, B, length: not_streams,
+            "batch first": lambda T, B, length: batch_first,
         },
     )
 

@@ -141,33 +141,40 @@ def plot_scoreboard(
 ) -> Axes:
     """Plot what every model of `char_rnn_numpy` needs on the held-out text: one row a model, one dot a seed.
 
+    Counting has a dot for its plain form and a diamond for the modified one; the dashed line is the better of them at
+    its best order, chosen on the development slice.
+
     Args:
         record: the recorded result `char_rnn_numpy`.
         ax: axes to draw on, or None for a new figure.
-        published: other people's figures, in nats a character, by label; drawn hollow.
+        published: other people's figures, in nats a character, by label; drawn as hollow circles.
         edge: bits a character at which the axis ends; what lies beyond is an arrow at the edge. Its value stands at
             the right, as for all.
     """
     import math
 
     common, seeds = record["common"], record["seeds"]
-    rows: list[tuple[str, list[float], str, bool]] = [
-        ("guessing evenly", [common["uniform_loss"] / math.log(2)], "uniform", True)
+    # Label, values in bits a character, those of the other form of counting, model, whether it is ours.
+    rows: list[tuple[str, list[float], list[float], str, bool]] = [
+        ("guessing evenly", [common["uniform_loss"] / math.log(2)], [], "uniform", True)
     ]
     for name, sizes in common["compressors"].items():
-        rows.append((f"{name}, after the training text", [sizes["after_training"]["bits_per_character"]], name, True))
-    for ngram in common["kneser_ney"]:
-        rows.append((f"counting, Kneser-Ney {ngram['order']}", [ngram["bits_per_character"]], "ngram", True))
-    for i, small in enumerate(seeds[0].get("smaller", [])):
+        for key, words in (("after_training", "after the training text"), ("one_block", "one full block")):
+            if key in sizes:
+                rows.append((f"{name}, {words}", [sizes[key]["bits_per_character"]], [], name, True))
+    for plain, modified in zip(common["kneser_ney"], common["kneser_ney_modified"], strict=True):
+        pair = [plain["bits_per_character"]], [modified["bits_per_character"]]
+        rows.append((f"counting, Kneser-Ney {plain['order']}", *pair, "ngram", True))
+    for i, small in enumerate(seeds[0]["smaller"]):
         losses = [seed["smaller"][i]["validation_loss"] / math.log(2) for seed in seeds]
-        rows.append((f"Elman network, $H={small['hidden_size']}$", losses, "rnn", True))
+        rows.append((f"Elman network, $H={small['hidden_size']}$", losses, [], "rnn", True))
     main = [seed["bits_per_character"] for seed in seeds]
-    rows.append((f"Elman network, $H={record['settings']['hidden_size']}$", main, "rnn", True))
+    rows.append((f"Elman network, $H={record['settings']['hidden_size']}$", main, [], "rnn", True))
     for name, nats in (published or {}).items():
-        rows.append((name, [nats / math.log(2)], "transformer", False))
+        rows.append((name, [nats / math.log(2)], [], "transformer", False))
 
     ax = axes(ax, figsize=(6.4, 0.27 * len(rows) + 0.9))
-    for y, (_, values, model, ours) in enumerate(rows):
+    for y, (_, values, others, model, ours) in enumerate(rows):
         mean = sum(values) / len(values)
         ink = COLOURS[model]
         if mean > edge:
@@ -175,8 +182,10 @@ def plot_scoreboard(
         else:
             face = ink if ours else "none"
             ax.plot(values, [y] * len(values), "o", color=ink, markerfacecolor=face, markersize=6, alpha=0.8)
-        ax.text(edge + 0.07, y, f"{mean:.2f}", va="center", fontsize=9, color=INK)
-    best = next(n for n in common["kneser_ney"] if n["order"] == common["kneser_ney_best_order"])
+            ax.plot(others, [y] * len(others), "D", color=ink, markerfacecolor="none", markersize=6)
+        words = f"{mean:.2f}" + "".join(f" / {other:.2f}" for other in others)
+        ax.text(edge + 0.07, y, words, va="center", fontsize=9, color=INK)
+    best = _best_counting(common)
     ax.axvline(best["bits_per_character"], color=COLOURS["ngram"], linewidth=1.2, linestyle="--", zorder=1)
     ax.set_yticks(range(len(rows)), [row[0] for row in rows])
     ax.set(xlim=(1.95, edge), ylim=(len(rows) - 0.4, -0.6), xlabel="bits a character on the held-out text")
@@ -217,30 +226,35 @@ def plot_training_curves(record: Mapping[str, Any], ax: Axes | None = None) -> A
 
 
 def plot_loss_by_context(record: Mapping[str, Any], ax: Axes | None = None) -> Axes:
-    """Plot the loss after k characters of context: the network's beside counting, whose order is k + 1.
+    """Plot what is lost when only k characters of context are known: by the network, beside counting of order k + 1.
+
+    The network predicts the same characters for every k, from a state of zeros, and is compared with itself when its
+    state is carried through the whole text. Counting is compared with its own best order. Their losses themselves would
+    not be comparable here: counting was measured on all characters, the network on some.
 
     Args:
         record: the recorded result `char_rnn_numpy`.
         ax: axes to draw on, or None for a new figure.
     """
-    import numpy as np
-
     ax = axes(ax)
-    curves = np.array([seed["loss_by_context"] for seed in record["seeds"]])
-    k = np.arange(1, curves.shape[1] + 1)
-    for i, curve in enumerate(curves):
-        label = f"Elman network, {len(curves)} seeds" if i == 0 else None
-        ax.plot(k, curve, color=COLOURS["rnn"], linewidth=0.9, alpha=0.8, label=label)
-    ngrams = [ngram for ngram in record["common"]["kneser_ney"] if ngram["order"] > 1]
+    cuts = [seed["cut_context"] for seed in record["seeds"]]
+    for i, cut in enumerate(cuts):
+        label = f"Elman network, {len(cuts)} seeds, above its carried state" if i == 0 else None
+        lost = [loss - cut["carried"] for loss in cut["loss"]]
+        ax.plot(cut["context"], lost, "o-", color=COLOURS["rnn"], markersize=3, linewidth=0.9, label=label)
+    best = _best_counting(record["common"])
+    form = record["common"]["counting_best"]["form"]
+    ngrams = [ngram for ngram in _counting(record["common"], form) if ngram["order"] > 1]
     ax.plot(
         [ngram["order"] - 1 for ngram in ngrams],
-        [ngram["validation_loss"] for ngram in ngrams],
+        [ngram["validation_loss"] - best["validation_loss"] for ngram in ngrams],
         "s--",
         color=COLOURS["ngram"],
-        label="Kneser-Ney",
+        label=f"Kneser-Ney, {form}, above its best order",
     )
-    ax.set(xscale="log", xlabel="characters of context", ylabel="loss, nats a character")
-    ax.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"], minor=False)
+    ax.set(xscale="log", xlabel="characters of context", ylabel="nats a character above the best")
+    ticks = [1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30]
+    ax.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
     ax.minorticks_off()
     return ax
 
@@ -271,6 +285,17 @@ def plot_units(units: Sequence[Mapping[str, Any]], text: str, ax: Axes | None = 
     for spine in ax.spines.values():
         spine.set_visible(False)
     return ax
+
+
+def _counting(common: Mapping[str, Any], form: str) -> list[Mapping[str, Any]]:
+    """The n-gram models of one form, "plain" or "modified", by order."""
+    return common["kneser_ney" if form == "plain" else "kneser_ney_modified"]
+
+
+def _best_counting(common: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The n-gram model with the smallest loss on the development slice, of both forms."""
+    best = common["counting_best"]
+    return next(ngram for ngram in _counting(common, best["form"]) if ngram["order"] == best["order"])
 
 
 def _surprise_shades() -> LinearSegmentedColormap:
