@@ -1,4 +1,4 @@
-r"""An interpolated Kneser-Ney n-gram model: counting, done as well as counting can be done.
+r"""Interpolated Kneser-Ney n-gram models, plain and modified: well-made counting.
 
 The model of order N predicts a symbol from the N-1 symbols before it. Write h for a context of n-1 symbols,
 h' for the same context without its oldest symbol, and w for the symbol that follows. For n from N down to 1
