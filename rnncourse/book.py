@@ -90,7 +90,7 @@ def digest(name: str, *arrays: Any) -> None:
     """Record what a picture shows, out of the reader's sight, so that the tests compare it.
 
     The pixels of a PNG differ between machines and are not compared. The record holds, for each array, its
-    shape and its smallest, mean, median and largest entry to 4 significant digits, and the number of
+    shape and its smallest, mean, median, largest, first and last entry to 4 significant digits, and the number of
     entries that are not finite.
 
     Args:
@@ -235,7 +235,7 @@ def _summary(name: str, array: Any) -> str:
     import numpy as np
 
     values = np.asarray(array)
-    if not (np.issubdtype(values.dtype, np.number) or values.dtype == bool):
+    if not (np.issubdtype(values.dtype, np.number) or values.dtype == bool) or np.iscomplexobj(values):
         raise TypeError(f"digest({name!r}) must be given numbers, got dtype {values.dtype}")
     if not values.size:
         raise ValueError(f"digest({name!r}) must be given arrays with entries, got shape {values.shape}")
@@ -248,6 +248,8 @@ def _summary(name: str, array: Any) -> str:
             ("mean", finite.mean()),
             ("median", np.median(finite)),
             ("max", finite.max()),
+            ("first", finite.flat[0]),
+            ("last", finite.flat[-1]),
         )
         parts += [f"{label} {_four_digits(value)}" for label, value in statistics]
     if finite.size < values.size:

@@ -85,11 +85,13 @@ def _digest(shell: Any, *arrays: Any) -> str:
 
 
 def test_digest_summarises(shell: Any) -> None:
-    assert _digest(shell, [1.0, 2.0, 6.0]) == "shape (3,) min 1 mean 3 median 2 max 6"
-    assert _digest(shell, 3, [[0.5]]) == "shape () min 3 mean 3 median 3 max 3 | shape (1, 1) min 0.5 mean 0.5 " + (
-        "median 0.5 max 0.5"
+    assert _digest(shell, [1.0, 2.0, 6.0]) == "shape (3,) min 1 mean 3 median 2 max 6 first 1 last 6"
+    assert _digest(shell, [1.0, 2.0, 6.0]) != _digest(shell, [6.0, 2.0, 1.0])
+    assert _digest(shell, 3, [[0.5]]) == (
+        "shape () min 3 mean 3 median 3 max 3 first 3 last 3 | "
+        "shape (1, 1) min 0.5 mean 0.5 median 0.5 max 0.5 first 0.5 last 0.5"
     )
-    assert _digest(shell, [1.0, np.nan, np.inf]).endswith("max 1 not finite 2")
+    assert _digest(shell, [1.0, np.nan, np.inf]).endswith("max 1 first 1 last 1 not finite 2")
     assert _digest(shell, [np.nan]) == "shape (1,) not finite 1"
     assert "mean 0 " in _digest(shell, [0.1, 0.2, -0.3])
 

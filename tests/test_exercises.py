@@ -330,3 +330,36 @@ def test_a_module_with_foreign_ids_is_refused(registered: Exercise) -> None:
     sys.modules["rnncourse.exercises.chapter99"].EXERCISES = (_exercise(id="98-1"),)
     with pytest.raises(ValueError, match="distinct ids 99-"):
         exercises.find("99-1")
+
+
+def test_same_function_is_strict_and_copies_its_arguments():
+    with pytest.raises(NotYet):
+        same_function(lambda x: 1.001 * x, lambda x: x, [(np.arange(3.0),)])
+
+    def spoil(x):
+        total = x.sum()
+        x *= 0
+        return total
+
+    for reference, hint in ((spoil, lambda x: 1.0), (lambda x: x.sum(), spoil)):
+        argument = np.ones(3)
+        same_function(lambda x: x.sum(), reference, [(argument,)], hints={"h": hint})
+        assert argument.all()
+
+
+def test_close_at_the_edges():
+    want = np.arange(1.0, 10.0).reshape(3, 3)
+    with pytest.raises(NotYet, match=r"the first wrong one is at index \(1, 0\)"):
+        close(want + np.array([[0, 0, 0], [0.3, 0, 0], [0, 0, 0.7]]), want)
+    for answer, expected, hints in ((1.02, 1.0, {"Never.": 1.0009}), (1e-4, 0.0, {})):
+        with pytest.raises(NotYet) as caught:
+            close(answer, expected, hints=hints)
+        assert caught.value.generic
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_no_reader_gets_numbers_with_which_a_mistake_is_right(name):
+    item = exercises.find(name)
+    for reader in range(60):
+        given = item.draw(f"learner-{reader}")
+        assert not any(item._accepts(wrong(**given), given) for wrong in item.wrong.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -84,6 +85,7 @@ class Batches(Sequence):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Window number `index`; negative numbers count from the end."""
+        index = operator.index(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must lie in {-len(self)} … {len(self) - 1}, got {index}")
         start = index % len(self) * self.T

@@ -46,6 +46,8 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise RecordError(f"--output must name a file, got the folder {path}")
+    if path.exists() and not path.is_file():
+        raise RecordError(f"--output must name a file, got {path}, which is a device, a pipe or a socket")
     if not path.parent.is_dir():
         raise RecordError(f"--output must lie in an existing folder, got {path}: create {path.parent} first")
     try:

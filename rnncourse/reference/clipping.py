@@ -32,15 +32,19 @@ def clip_grad_norm_(grads: Mapping[str, np.ndarray], max_norm: float) -> float:
     Source: Pascanu, Mikolov and Bengio (2013); chapter 04.
     """
     check_number("max_norm", max_norm, above=0)
-    squares = {name: float(np.vdot(g, g)) for name, g in grads.items()}
-    for name, square in squares.items():
-        if not math.isfinite(square):
-            raise ValueError(
-                f"grads[{name!r}] must be finite, got a norm of {math.sqrt(square) if square > 0 else square}"
-            )
-    norm = math.sqrt(sum(squares.values()))
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
+    if not math.isfinite(norm):  # a square has overflowed, or an entry is not finite
+        norm = math.hypot(*(_large_norm(name, g) for name, g in grads.items()))
     scale = max_norm / (norm + 1e-6)
     if scale < 1:
         for g in grads.values():
             g *= scale
     return norm
+
+
+def _large_norm(name: str, g: np.ndarray) -> float:
+    """The norm of entries whose squares may overflow."""
+    largest = float(np.abs(g).max(initial=0))
+    if not math.isfinite(largest):
+        raise ValueError(f"grads[{name!r}] must be finite, got {largest} as its largest entry")
+    return largest * float(np.linalg.norm(g.astype(np.float64) / largest)) if largest else 0.0

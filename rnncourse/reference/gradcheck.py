@@ -90,13 +90,15 @@ def gradcheck(
             got = f"shape {np.shape(grads[name])}" if name in grads else "none"
             raise ValueError(f"grads[{name!r}] must have shape {array.shape}, got {got}")
         numerical = numerical_gradient(f, array, eps)
-        deviation = np.abs(grads[name] - numerical)
-        scale = max(np.abs(grads[name]).max(initial=0), np.abs(numerical).max(initial=0), 1e-3)
+        gradient = np.asarray(grads[name])
+        deviation = np.abs(gradient - numerical)
+        scale = max(np.abs(gradient).max(initial=0), np.abs(numerical).max(initial=0), 1e-3)
         errors[name] = float(deviation.max(initial=0) / scale)
         if not errors[name] <= tolerance:
-            k = np.unravel_index(np.nanargmax(deviation), array.shape)
+            # NaN counts as the worst deviation of all.
+            k = np.unravel_index(np.nan_to_num(deviation, nan=np.inf).argmax(), array.shape)
             raise GradientError(
                 f"grads[{name!r}] is off by {errors[name]:.1e} of its largest entry (tolerance {tolerance:.0e}): at "
-                f"{tuple(map(int, k))} it is {grads[name][k]:.6g}, central differences give {numerical[k]:.6g}"
+                f"{tuple(map(int, k))} it is {gradient[k]:.6g}, central differences give {numerical[k]:.6g}"
             )
     return errors

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._checks import check_choice, check_number
 
-# The factor by which each nonlinearity shrinks a signal of unit variance, undone (He et al. 2015; torch's table).
+# About the factor by which each nonlinearity shrinks a signal, undone: torch's table (torch.nn.init.calculate_gain).
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
 
 
@@ -28,7 +28,7 @@ def pytorch_uniform(
         An array of that shape.
     """
     bound = 1 / math.sqrt(check_number("hidden_size", hidden_size, at_least=1, integer=True))
-    return rng.uniform(-bound, bound, shape).astype(dtype)
+    return rng.uniform(-bound, bound, shape).astype(_float(dtype))
 
 
 def xavier_uniform(
@@ -49,7 +49,7 @@ def xavier_uniform(
     """
     fan_out, fan_in = _fans(shape)
     bound = gain * math.sqrt(6 / (fan_in + fan_out))
-    return rng.uniform(-bound, bound, shape).astype(dtype)
+    return rng.uniform(-bound, bound, shape).astype(_float(dtype))
 
 
 def xavier_normal(
@@ -69,7 +69,7 @@ def xavier_normal(
     Source: Glorot and Bengio (2010).
     """
     fan_out, fan_in = _fans(shape)
-    return (gain * math.sqrt(2 / (fan_in + fan_out)) * rng.standard_normal(shape)).astype(dtype)
+    return (gain * math.sqrt(2 / (fan_in + fan_out)) * rng.standard_normal(shape)).astype(_float(dtype))
 
 
 def kaiming_normal(
@@ -90,7 +90,7 @@ def kaiming_normal(
     """
     check_choice("nonlinearity", nonlinearity, tuple(GAINS))
     _, fan_in = _fans(shape)
-    return (GAINS[nonlinearity] / math.sqrt(fan_in) * rng.standard_normal(shape)).astype(dtype)
+    return (GAINS[nonlinearity] / math.sqrt(fan_in) * rng.standard_normal(shape)).astype(_float(dtype))
 
 
 def orthogonal(
@@ -113,7 +113,7 @@ def orthogonal(
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     # QR is unique only up to signs; fixing them makes the draw uniform and the same for every LAPACK.
     q *= np.sign(np.diag(r))
-    return (gain * (q if rows >= columns else q.T)).astype(dtype)
+    return (gain * (q if rows >= columns else q.T)).astype(_float(dtype))
 
 
 def identity(size: int, gain: float = 1.0, dtype: Any = np.float64) -> np.ndarray:
@@ -129,7 +129,7 @@ def identity(size: int, gain: float = 1.0, dtype: Any = np.float64) -> np.ndarra
 
     Source: Le, Jaitly and Hinton (2015).
     """
-    return gain * np.eye(check_number("size", size, at_least=1, integer=True), dtype=dtype)
+    return gain * np.eye(check_number("size", size, at_least=1, integer=True), dtype=_float(dtype))
 
 
 def init_rnn(
@@ -161,3 +161,10 @@ def _fans(shape: tuple[int, int]) -> tuple[int, int]:
     if len(shape) != 2 or min(shape) < 1:
         raise ValueError(f"shape must be (rows, columns), each at least 1, got {shape}")
     return shape[0], shape[1]
+
+
+def _float(dtype: Any) -> np.dtype:
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+    return dtype

@@ -66,7 +66,8 @@ def rnn_forward(
 
     Returns:
         `output`, of shape (T, B, H): h_1 … h_T (read-only, since the backward pass needs it);
-        `h_n`, of shape (B, H): each sequence's last state; `cache` for `rnn_backward`.
+        `h_n`, of shape (B, H): each sequence's last state; `cache` for `rnn_backward`. It holds no copies: change
+        neither x nor params before the backward pass.
 
     Raises:
         TypeError: an argument of another type, or arrays of different dtypes.

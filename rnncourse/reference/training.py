@@ -39,11 +39,16 @@ def tbptt(
         max_norm: gradients are clipped to this norm.
         h_0: state before the first window, of shape (B, H). None: zeros.
 
+    Raises:
+        ValueError: the optimizer holds other arrays than `model.params`: it would train something else.
+
     Yields:
         After each update: the loss before it (nats a symbol), the gradient's norm before clipping, the last state.
 
     Source: Williams and Peng (1990); Mikolov et al. (2010); chapter 04.
     """
+    if optimizer.params is not model.params:
+        raise ValueError("optimizer must hold model.params, got other arrays: make it anew with the model")
     h = h_0
     for ids, targets in batches:
         if h is None:

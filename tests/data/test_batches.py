@@ -116,3 +116,11 @@ def test_bad_sizes(name):
     for value in (1.0, "2", True, None):
         with pytest.raises(TypeError, match=f"{name} must be an integer"):
             batches(np.arange(20), **sizes | {name: value})
+
+
+def test_an_index_may_be_any_integer_and_nothing_else():
+    windows = batches(np.arange(10_000), 20, 3)
+    assert np.array_equal(windows[np.uint8(100)][0], windows[100][0])
+    for index in (slice(0, 1), "1", 1.0):
+        with pytest.raises(TypeError):
+            windows[index]

@@ -6,12 +6,14 @@ import bz2
 import gzip
 import math
 import os
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rnncourse import results
+from rnncourse.data import Vocabulary
 from rnncourse.experiments import _run
 from rnncourse.experiments import char_rnn_numpy as experiment
 from rnncourse.reference import KneserNey, RNNLanguageModel
@@ -223,3 +225,67 @@ def _check_outcomes(written, computed):
     for left, right in zip([written, *written["smaller"]], [computed, *computed["smaller"]], strict=True):
         for key in set(left) - {"smaller", "plain"}:
             assert left[key] == right[key] or left[key] == pytest.approx(right[key], rel=1e-5), key
+
+
+def test_the_best_order_is_the_development_slices_and_losses_are_the_rules():
+    noise = "".join(np.random.default_rng(0).choice(list("abc"), 200))
+    train, validation = "abc" * 600 + noise, "abc" * 60
+    vocabulary = Vocabulary.from_text(train)
+    ids, held_out = vocabulary.encode(train), vocabulary.encode(validation)
+    inputs = {"train": train, "validation": validation, "vocabulary": vocabulary, "passage": "abca"}
+    inputs |= {"train_ids": ids, "validation_ids": held_out}
+    got = experiment.common(experiment.settings(True) | {"orders": [1, 2, 3]}, inputs, lambda text: None)
+    cut = len(train) * 9 // 10
+    assert got["development_characters"] == len(train) - cut
+
+    def surprise(order, modified, seen, text):
+        model = KneserNey(order, 3, modified=modified).fit(seen)
+        return [-np.log(model.distribution(text[:t])[text[t]]) for t in range(1, len(text))]
+
+    for rows, modified in (("kneser_ney", False), ("kneser_ney_modified", True)):
+        for row in got[rows]:
+            want = np.mean(surprise(row["order"], modified, ids, held_out))
+            assert row["validation_loss"] == pytest.approx(want, rel=1e-12)
+            want = np.mean(surprise(row["order"], modified, ids[:cut], ids[cut:]))
+            assert row["development_loss"] == pytest.approx(want, rel=1e-12)
+    best = {
+        key: min(got["kneser_ney"], key=lambda row: row[key])["order"]
+        for key in ("development_loss", "validation_loss")
+    }
+    assert best["development_loss"] != best["validation_loss"]
+    assert got["kneser_ney_best_order"] == best["development_loss"]
+    form, order = got["counting_best"]["form"], got["counting_best"]["order"]
+    want = surprise(order, form == "modified", ids, vocabulary.encode("abca"))
+    assert got["passage_surprise_kneser_ney"] == pytest.approx(want, rel=1e-12)
+
+
+def test_compressed_after_training_is_the_growth():
+    train, validation = "abc " * 500, "xyz, abc " * 50
+    got = experiment._compressed("gzip", {"train": train, "validation": validation}, lambda text: None)
+    sizes = [len(gzip.compress(text.encode(), 9, mtime=0)) for text in (train, train + validation)]
+    assert got["after_training"]["bytes"] == sizes[1] - sizes[0]
+
+
+def test_the_rate_falls_and_epochs_start_at_random_places(monkeypatch):
+    chosen = experiment.settings(True) | {"T": 4, "B": 2, "lr": 0.5, "final_lr": 0.1}
+    rates, starts = [], []
+
+    def tbptt(model, windows, optimizer, *, max_norm):
+        for x, _ in windows:
+            rates.append(optimizer.lr)
+            starts.append(int(x[0, 0]))
+            yield types.SimpleNamespace(loss=0.0)
+
+    monkeypatch.setattr(experiment, "tbptt", tbptt)
+    model = types.SimpleNamespace(params={})
+    list(experiment.train(model, chosen, np.arange(101), 48, np.random.default_rng(0)))
+    assert rates == pytest.approx(np.linspace(0.5, 0.1, 49)[:-1])
+    assert len(set(starts[::12])) > 1
+    assert max(starts[::12]) <= 4
+
+
+def test_smaller_networks_keep_their_order():
+    chosen = experiment.settings(True) | {"characters": 3000, "smaller": [4, 8], "epochs": 1}
+    inputs, _ = experiment.prepare(chosen)
+    seed = experiment.one_seed(1, chosen, inputs, lambda text: None)
+    assert [small["hidden_size"] for small in seed["smaller"]] == [4, 8]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -147,3 +148,10 @@ def test_results_reader():
         assert len(record["provenance"]["commit"]) == 40
     with pytest.raises(KeyError, match="there is no recorded result 'nothing'"):
         results.load("nothing")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_or_a_device_is_no_output_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(_record.RecordError, match="a device, a pipe or a socket"):
+        _record.check_writable(tmp_path / "pipe")

@@ -56,3 +56,24 @@ def test_every_planted_fault_is_named(name, fault):
         grads[name] = grads[name][None]
     with pytest.raises(ValueError if fault in ("missing", "shape") else GradientError, match=name):
         gradcheck(loss, arrays, grads)
+
+
+def test_the_worst_entry_is_named():
+    a = np.array([1.0, 2.0, 3.0])
+    with pytest.raises(GradientError, match=r"at \(1,\) it is 5, central differences give 4"):
+        gradcheck(lambda: float((a**2).sum()), {"a": a}, {"a": np.array([2.0001, 5.0, 6.0])})
+    with pytest.raises(GradientError, match=r"at \(2,\) it is nan"):
+        gradcheck(lambda: float((a**2).sum()), {"a": a}, {"a": np.array([2.0, 4.0, np.nan])})
+    with pytest.raises(GradientError, match="it is nan"):
+        gradcheck(lambda: float((a**2).sum()), {"a": a}, {"a": np.full(3, np.nan)})
+
+
+def test_small_gradients_are_held_to_the_same_tolerance():
+    a = np.array([1.0])
+    with pytest.raises(GradientError):
+        gradcheck(lambda: 0.01 * a[0] ** 2, {"a": a}, {"a": np.array([0.0200001])})
+
+
+def test_the_difference_is_divided_by_twice_the_nudge():
+    a = np.array([1.0])
+    assert_close(numerical_gradient(lambda: 3 * a[0], a, eps=0.5), np.array([3.0]), 1e-12)

@@ -15,6 +15,7 @@ from rnncourse.reference import (
     xavier_normal,
     xavier_uniform,
 )
+from rnncourse.reference.initialisers import GAINS
 from tests.tolerances import FLOAT64, assert_close
 
 SHAPE = (300, 200)
@@ -90,3 +91,14 @@ def test_bad_arguments_are_named():
         pytorch_uniform(rng, (3,), 0)
     with pytest.raises(TypeError, match="input_size must be an integer"):
         init_rnn(rng, 2.5, 3)
+
+
+def test_gains_are_torchs():
+    for name, gain in GAINS.items():
+        assert gain == pytest.approx(torch.nn.init.calculate_gain(name))
+
+
+@pytest.mark.parametrize("dtype", [int, np.float16, complex])
+def test_other_dtypes_are_refused(dtype):
+    with pytest.raises(TypeError, match="dtype must be float32 or float64, got"):
+        init_rnn(np.random.default_rng(0), 3, 4, dtype)

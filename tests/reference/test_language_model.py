@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnncourse.reference import Adam, RNNLanguageModel, gradcheck, sample, softmax, tbptt
+from rnncourse.reference.sampling import _draw
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
 
 
@@ -189,3 +190,40 @@ def test_bad_input_is_named():
     model.params["rnn.weight_hh_l0"][0, 0] = math.nan
     with pytest.raises(ValueError, match="weight_hh_l0"):
         model.forward(np.zeros((2, 1), int), model.initial_state(1))
+
+
+def test_the_embedding_is_drawn_from_the_normal_distribution():
+    p = RNNLanguageModel(300, 200, 5, rng=np.random.default_rng(0)).params["embedding.weight"]
+    assert p.std() == pytest.approx(1, rel=0.01)
+    assert abs(p.mean()) < 0.01
+
+
+def test_a_draw_stays_in_the_vocabulary_when_probabilities_do_not_sum_to_one():
+    class Last:
+        def random(self):
+            return np.nextafter(1.0, 0.0)
+
+    short = [V for V in range(2, 2000) if softmax(np.zeros(V)).cumsum()[-1] < Last().random()]
+    assert short
+    assert all(_draw(np.zeros(V), 1.0, Last()) == V - 1 for V in short[:20])
+
+
+def test_the_smallest_temperature_takes_the_likeliest():
+    assert _draw(np.array([0.5, 2.0, 1.0]), 5e-324, np.random.default_rng(0)) == 1
+
+
+def test_training_starts_from_the_state_it_is_given():
+    window = np.zeros((2, 1), int), np.ones((2, 1), int)
+    h_0 = np.full((1, 5), 0.5)
+    model = RNNLanguageModel(4, 3, 5, rng=np.random.default_rng(0), dtype=np.float64)
+    loss, _, h_n = model.loss_and_grads(*window, h_0)
+    step = next(tbptt(model, [window], Adam(model.params), max_norm=1.0, h_0=h_0))
+    assert step.loss == loss
+    assert np.array_equal(step.h_n, h_n)
+
+
+def test_an_optimizer_of_another_model_is_refused():
+    model, other = (RNNLanguageModel(4, 3, 5, rng=np.random.default_rng(0)) for _ in range(2))
+    window = np.zeros((2, 1), int), np.ones((2, 1), int)
+    with pytest.raises(ValueError, match=r"optimizer must hold model\.params"):
+        next(tbptt(model, [window], Adam(other.params), max_norm=1.0))

@@ -157,3 +157,9 @@ def test_cross_entropy_names_bad_input(targets, mask, error, message):
 def test_units_refuse_what_is_no_loss(unit, bad):
     with pytest.raises(ValueError, match="nats must be at least 0"):
         unit(bad)
+
+
+def test_an_empty_embedding():
+    output, cache = embedding_forward(np.zeros((0, 2), int), np.ones((3, 4)))
+    assert output.shape == (0, 2, 4)
+    assert not embedding_backward(np.zeros((0, 2, 4)), cache)["weight"].any()

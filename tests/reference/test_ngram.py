@@ -239,3 +239,11 @@ def test_empty_text_and_missing_fit():
     for use in (KneserNey(2, 3).log_prob, KneserNey(2, 3).distribution):
         with pytest.raises(RuntimeError, match="call fit"):
             use(ids([0]))
+
+
+@pytest.mark.parametrize("modified", [False, True], ids=["plain", "modified"])
+def test_agrees_with_the_definition_where_all_discounts_are_defined(modified):
+    text = np.minimum(np.random.default_rng(0).geometric(0.3, 400) - 1, 7)
+    model = KneserNey(3, 8, modified=modified).fit(text)
+    assert all(len(set(three)) == (3 if modified else 1) for three in model.discounts[1:])
+    assert_agrees(3, 8, text.tolist(), text[:60].tolist(), modified)

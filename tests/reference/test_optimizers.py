@@ -93,3 +93,22 @@ def test_a_negative_learning_rate_is_refused():
         SGD([np.ones(2)], lr=0.1)
     with pytest.raises(ValueError, match=r"betas\[1\] must be at least 0 and below 1, got 1"):
         Adam({}, betas=(0.9, 1.0))
+
+
+def test_clipping_gradients_whose_squares_overflow():
+    grads = {"a": np.array([3e20, 0], np.float32), "b": np.array([4e20], np.float32), "c": np.zeros(2, np.float32)}
+    assert clip_grad_norm_(grads, 1.0) == pytest.approx(5e20, rel=1e-6)
+    assert_close(grads["a"], [0.6, 0], FLOAT32)
+    assert_close(grads["b"], [0.8], FLOAT32)
+    grads = {"a": np.array([3e200]), "b": np.array([4e200])}
+    assert clip_grad_norm_(grads, 1.0) == pytest.approx(5e200)
+
+
+def test_a_refused_step_leaves_adam_as_it_was():
+    once, again = draw(0), draw(0)
+    first, second = Adam(once), Adam(again)
+    with pytest.raises(ValueError, match="finite"):
+        second.step({name: g * math.nan for name, g in draw(1).items()})
+    first.step(draw(1))
+    second.step(draw(1))
+    assert all(np.array_equal(once[name], again[name]) for name in once)
