@@ -229,7 +229,8 @@ def test_call_and_same_function() -> None:
         return x
 
     argument = np.ones(3)
-    same_function(spoil, lambda x: np.zeros(3), [(argument,)])
+    with pytest.raises(NotYet, match="changes what it is given"):
+        same_function(spoil, lambda x: np.zeros(3), [(argument,)])
     assert argument.all()
     for function, phrase in (
         (3.0, "must be a function"),
@@ -363,3 +364,13 @@ def test_no_reader_gets_numbers_with_which_a_mistake_is_right(name):
     for reader in range(60):
         given = item.draw(f"learner-{reader}")
         assert not any(item._accepts(wrong(**given), given) for wrong in item.wrong.values())
+
+
+def test_a_function_that_changes_its_arguments_is_told():
+    def in_place(arrays):
+        for array in arrays.values():
+            array *= 2
+        return arrays
+
+    with pytest.raises(NotYet, match="changes what it is given"):
+        same_function(in_place, lambda arrays: {name: 2 * a for name, a in arrays.items()}, [({"w": np.ones(3)},)])

@@ -243,12 +243,17 @@ def _backward_step() -> Exercise:
         back, _, _, _ = step(dh, h_t, h_prev, x_t, W_hh)
         return back, *step(dh[:1], h_t[:1], h_prev[:1], x_t[:1], W_hh)[1:]
 
+    def no_square(dh, h_t, h_prev, x_t, W_hh):
+        da = dh * (1 - h_t)
+        return da @ W_hh, da.T @ h_prev, da.T @ x_t, da.sum(0)
+
     def check(answer, seed):
         same_function(
             answer,
             step,
             _cases(seed),
             hints={
+                "The derivative of tanh is 1 - h_t², with the square.": no_square,
                 "dh_prev is wrong, and would be right with W_hh the other way round: which of da @ W_hh and "
                 "da @ W_hh.T is the row form of W_hhᵀ da?": transposed,
                 "The factor 1 - h_t² is missing: multiply dh by it first; all four results are made of that product.": (
@@ -272,6 +277,7 @@ def _backward_step() -> Exercise:
         solution=lambda seed: step,
         check=check,
         wrong={
+            "no square": lambda seed: no_square,
             "transposed": lambda seed: transposed,
             "no derivative": lambda seed: no_derivative,
             "derivative at the previous state": lambda seed: derivative_at_previous,

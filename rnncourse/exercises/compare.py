@@ -37,7 +37,7 @@ def as_array(answer: Any, name: str = "the answer") -> np.ndarray:
         answer = answer.detach()
     try:
         value = np.asarray(answer)
-        if value.dtype == bool or not np.issubdtype(value.dtype, np.number):
+        if not np.issubdtype(value.dtype, np.number):
             raise TypeError
         if not np.issubdtype(value.dtype, np.complexfloating):
             value = value.astype(np.float64)
@@ -153,18 +153,22 @@ def call(function: Any, *arguments: Any, name: str = "your function") -> Any:
         name: what to call it in the feedback.
 
     Raises:
-        NotYet: not a function; it raised an exception, whose text is passed on; it returned None or ``...``.
+        NotYet: not a function; it raised an exception, whose text is passed on; it returned None or ``...``; it
+            changed its arguments.
     """
     if not callable(function):
         raise NotYet(f"The answer must be a function, without calling it, and not a {type(function).__name__}.")
+    handed = copy.deepcopy(arguments)
     try:
-        result = function(*copy.deepcopy(arguments))
+        result = function(*handed)
     except NotImplementedError as error:
         raise NotYet(f"{_start(name)} is not written yet.") from error
     except Exception as error:
         raise NotYet(f"{_start(name)} raised {type(error).__name__}: {error}") from error
     if result is None or result is ...:
         raise NotYet(f"{_start(name)} returned {result}: does it end in a return statement?")
+    if not _unchanged(handed, arguments):
+        raise NotYet(f"{_start(name)} changes what it is given: work on a copy, or compute new arrays.")
     return result
 
 
@@ -203,6 +207,17 @@ def same_function(
             scales=scales,
             name="what your function returns",
         )
+
+
+def _unchanged(value: Any, kept: Any) -> bool:
+    """Whether no array in `value`, in dicts and sequences too, differs from its copy."""
+    if isinstance(kept, np.ndarray):
+        return np.array_equal(value, kept, equal_nan=kept.dtype.kind == "f")
+    if isinstance(kept, Mapping):
+        return value.keys() == kept.keys() and all(_unchanged(value[key], kept[key]) for key in kept)
+    if isinstance(kept, list | tuple):
+        return len(value) == len(kept) and all(map(_unchanged, value, kept))
+    return True
 
 
 def _start(name: str) -> str:
