@@ -83,6 +83,9 @@ def build_app() -> "typer.Typer":
             Path | None,
             typer.Option(help="The JSON file (default: rnncourse/results/NAME.json; with --quick: none)."),
         ] = None,
+        keep: Annotated[
+            bool, typer.Option("--keep", help="Keep the seeds that the recorded file holds; run only the others.")
+        ] = False,
     ) -> None:
         """Run an experiment and record it as JSON. After an interrupt the same command goes on."""
         from rnncourse import experiments
@@ -99,7 +102,7 @@ def build_app() -> "typer.Typer":
         try:
             if output is not None or not quick:
                 path = output or _record.default_output(name)
-            record = _run.run(name, seeds=seeds, quick=quick, output=path)
+            record = _run.run(name, seeds=seeds, quick=quick, output=path, keep=keep)
         except (DataError, _record.RecordError) as error:
             _fail(str(error))
         except KeyboardInterrupt:

@@ -23,7 +23,13 @@ Tick = Callable[[str], None]
 
 
 def run(
-    name: str, *, seeds: int | None = None, quick: bool = False, output: Path | None = None, bar: bool = True
+    name: str,
+    *,
+    seeds: int | None = None,
+    quick: bool = False,
+    output: Path | None = None,
+    keep: bool = False,
+    bar: bool = True,
 ) -> dict[str, Any]:
     """Run the experiment `name` and return its record.
 
@@ -35,12 +41,15 @@ def run(
         seeds: run the seeds 0 … seeds-1. None: as many as the experiment says (one if `quick`).
         quick: a run of seconds on data at hand, to see that everything works. Its figures mean nothing.
         output: the file to write. None: write nothing, and keep nothing after an interrupt.
+        keep: take the seeds that the record in `output` holds already, and run only the others. Each seed's entry
+            names the commit that ran it.
         bar: show a progress bar on the standard error.
 
     Raises:
         KeyError: no such experiment.
         ValueError: `seeds` is below 1.
-        RecordError: the output cannot be written, or partial results there are of other settings or other data.
+        RecordError: the output cannot be written; partial results there, or the record to be kept, are of other
+            settings or other data; there is no record to keep.
     """
     from tqdm import tqdm
 
@@ -56,6 +65,8 @@ def run(
     same = {"experiment": name, "quick": quick, "settings": settings, "data": data}
     partial = None if output is None else output.with_name(output.name + ".partial")
     kept = _resume(partial, same)
+    if keep:
+        kept = _extend(output, same, kept)
 
     common_steps, seed_steps = module.steps(settings, inputs)
     todo = [seed for seed in range(seeds) if str(seed) not in kept["seeds"]]
@@ -87,7 +98,7 @@ def run(
         "decision_rule": module.DECISION_RULE,
         "conclusion": module.conclude(kept["common"], results),
         "provenance": {
-            "command": f"rnncourse experiment {name} --seeds {seeds}{' --quick' if quick else ''}",
+            "command": f"rnncourse experiment {name} --seeds {seeds}{' --quick' if quick else ''}{' --keep' if keep else ''}",
             "date": now(),
             **code_state(),
             "seconds": [result["seconds"] for result in results],
@@ -115,6 +126,18 @@ def _resume(partial: Path | None, same: dict[str, Any]) -> dict[str, Any]:
             "or choose another --output"
         )
     return kept
+
+
+def _extend(output: Path | None, same: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """What was kept, with the seeds of the record in `output` that are not in it."""
+    if output is None or not output.is_file():
+        raise RecordError(f"--keep needs a record to add to, and there is none at {output or 'an --output FILE'}")
+    record = read_json(output)
+    found = {key: record.get(key) for key in ("experiment", "settings")} | {"data": record["provenance"]["data"]}
+    if found != {key: same[key] for key in found}:
+        raise RecordError(f"{output} holds a record of other settings or other data: --keep cannot add to it")
+    seeds = {str(entry["seed"]): {k: v for k, v in entry.items() if k != "seed"} for entry in record["seeds"]}
+    return {"of": same, "common": record["common"], "seeds": seeds} | kept | {"seeds": seeds | kept["seeds"]}
 
 
 def _keep(partial: Path | None, kept: dict[str, Any]) -> None:

@@ -86,6 +86,46 @@ def test_more_and_fewer_seeds_after_an_interrupt(toy, tmp_path):
     assert toy.calls == []
 
 
+def test_keep_adds_seeds_to_a_record(toy, tmp_path):
+    path = tmp_path / "toy.json"
+    _run.run("toy", seeds=2, output=path, bar=False)
+    before = json.loads(path.read_text())
+    toy.calls.clear()
+    record = _run.run("toy", output=path, keep=True, bar=False)
+    assert toy.calls == [2]
+    assert record["conclusion"] == {"total": 13}
+    assert record["seeds"][:2] == before["seeds"]
+    assert record["provenance"]["command"] == "rnncourse experiment toy --seeds 3 --keep"
+
+
+def test_keep_goes_on_after_an_interrupt(toy, tmp_path):
+    path = tmp_path / "toy.json"
+    _run.run("toy", seeds=1, output=path, bar=False)
+    toy.stop_at = 2
+    with pytest.raises(KeyboardInterrupt):
+        _run.run("toy", output=path, keep=True, bar=False)
+    toy.calls.clear()
+    toy.stop_at = None
+    assert len(_run.run("toy", output=path, keep=True, bar=False)["seeds"]) == 3
+    assert toy.calls == [2]
+
+
+@pytest.mark.parametrize("change", ["factor", "sha"])
+def test_keep_refuses_a_record_of_another_run(toy, tmp_path, change):
+    path = tmp_path / "toy.json"
+    _run.run("toy", seeds=1, output=path, bar=False)
+    setattr(toy, change, 5)
+    with pytest.raises(_record.RecordError, match="other settings or other data: --keep cannot add"):
+        _run.run("toy", output=path, keep=True, bar=False)
+
+
+def test_keep_needs_a_record(toy, tmp_path):
+    with pytest.raises(_record.RecordError, match="--keep needs a record to add to"):
+        _run.run("toy", output=tmp_path / "toy.json", keep=True, bar=False)
+    with pytest.raises(_record.RecordError, match="--keep needs a record to add to"):
+        _run.run("toy", keep=True, bar=False)
+
+
 @pytest.mark.parametrize("change", ["factor", "sha"])
 def test_refuses_partial_results_of_another_run(toy, tmp_path, change):
     path = tmp_path / "toy.json"
