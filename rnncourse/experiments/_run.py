@@ -98,7 +98,7 @@ def run(
         "decision_rule": module.DECISION_RULE,
         "conclusion": module.conclude(kept["common"], results),
         "provenance": {
-            "command": f"rnncourse experiment {name} --seeds {seeds}{' --quick' if quick else ''}{' --keep' if keep else ''}",
+            "command": f"rnncourse experiment {name} --seeds {seeds}" + " --quick" * quick + " --keep" * keep,
             "date": now(),
             **code_state(),
             "seconds": [result["seconds"] for result in results],
