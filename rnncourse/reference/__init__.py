@@ -30,6 +30,7 @@ from .ngram import KneserNey
 from .optimizers import SGD, Adam
 from .rnn import rnn_backward, rnn_forward
 from .sampling import sample
+from .stacked import layer_params, stacked_rnn_backward, stacked_rnn_forward
 from .training import tbptt
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "identity",
     "init_rnn",
     "kaiming_normal",
+    "layer_params",
     "linear_backward",
     "linear_forward",
     "log_softmax",
@@ -59,6 +61,8 @@ __all__ = [
     "rnn_forward",
     "sample",
     "softmax",
+    "stacked_rnn_backward",
+    "stacked_rnn_forward",
     "tbptt",
     "xavier_normal",
     "xavier_uniform",

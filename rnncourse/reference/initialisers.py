@@ -133,28 +133,34 @@ def identity(size: int, gain: float = 1.0, dtype: Any = np.float64) -> np.ndarra
 
 
 def init_rnn(
-    rng: np.random.Generator, input_size: int, hidden_size: int, dtype: Any = np.float64
+    rng: np.random.Generator, input_size: int, hidden_size: int, dtype: Any = np.float64, *, num_layers: int = 1
 ) -> dict[str, np.ndarray]:
-    r"""Parameters for `rnn_forward`, drawn as `torch.nn.RNN` draws them: all from :math:`U(\pm 1/\sqrt{H})`.
+    r"""Parameters for `rnn_forward` and `stacked_rnn_forward`, drawn as `torch.nn.RNN` draws them.
+
+    All come from :math:`U(\pm 1/\sqrt{H})`, layer by layer.
 
     Args:
         rng: the generator to draw from.
         input_size: I, at least 1.
         hidden_size: H, at least 1.
         dtype: float32 or float64.
+        num_layers: L, at least 1.
 
     Returns:
-        `weight_ih_l0` (H, I), `weight_hh_l0` (H, H), `bias_ih_l0` (H,), `bias_hh_l0` (H,).
+        For each layer l: `weight_ih_l{l}` of shape (H, I), or (H, H) above the first; `weight_hh_l{l}` (H, H);
+        `bias_ih_l{l}` and `bias_hh_l{l}` (H,).
     """
     check_number("input_size", input_size, at_least=1, integer=True)
-    check_number("hidden_size", hidden_size, at_least=1, integer=True)
-    shapes = {
-        "weight_ih_l0": (hidden_size, input_size),
-        "weight_hh_l0": (hidden_size, hidden_size),
-        "bias_ih_l0": (hidden_size,),
-        "bias_hh_l0": (hidden_size,),
-    }
-    return {name: pytorch_uniform(rng, shape, hidden_size, dtype) for name, shape in shapes.items()}
+    H = check_number("hidden_size", hidden_size, at_least=1, integer=True)
+    check_number("num_layers", num_layers, at_least=1, integer=True)
+    params = {}
+    for layer in range(num_layers):
+        fan_in = input_size if layer == 0 else H
+        params[f"weight_ih_l{layer}"] = pytorch_uniform(rng, (H, fan_in), H, dtype)
+        params[f"weight_hh_l{layer}"] = pytorch_uniform(rng, (H, H), H, dtype)
+        params[f"bias_ih_l{layer}"] = pytorch_uniform(rng, (H,), H, dtype)
+        params[f"bias_hh_l{layer}"] = pytorch_uniform(rng, (H,), H, dtype)
+    return params
 
 
 def _fans(shape: tuple[int, int]) -> tuple[int, int]:

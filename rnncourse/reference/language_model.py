@@ -33,7 +33,7 @@ class RNNLanguageModel:
         vocab_size: V, the number of symbols.
         embedding_size: E.
         hidden_size: H.
-        nonlinearity: "tanh", "relu" or "sigmoid".
+        nonlinearity: "tanh", "relu", "sigmoid" or "linear".
         rng: the generator for the initial weights: embedding from N(0, 1), all else uniform on
             :math:`\pm 1/\sqrt{H}`, which are PyTorch's defaults.
         dtype: float32 or float64.

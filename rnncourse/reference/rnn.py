@@ -27,6 +27,7 @@ NONLINEARITIES = {
     "relu": Nonlinearity(lambda a: np.maximum(a, 0), lambda h: (h > 0).astype(h.dtype)),
     # 1 / (1 + exp(-a)) overflows for large negative a; this form of the same function cannot.
     "sigmoid": Nonlinearity(lambda a: (1 + np.tanh(a / 2)) / 2, lambda h: h * (1 - h)),
+    "linear": Nonlinearity(lambda a: a, np.ones_like),
 }
 
 
@@ -60,7 +61,7 @@ def rnn_forward(
         h_0: state before the first step, of shape (B, H).
         params: `weight_ih_l0` of shape (H, I), `weight_hh_l0` of shape (H, H), `bias_ih_l0` and `bias_hh_l0` of
             shape (H,).
-        nonlinearity: phi: "tanh", "relu" or "sigmoid".
+        nonlinearity: phi: "tanh", "relu", "sigmoid" or "linear" (none).
         lengths: integers of shape (B,), each in 1 … T: how many steps each sequence has. After its end a
             sequence's output is zero and its state stays as it was. None: all have T steps.
 

@@ -19,7 +19,7 @@ SIZES = {
     "all-one": (1, 1, 1, 1),
     "long": (40, 2, 3, 7),
 }
-PHI = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+PHI = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "linear": lambda a: a}
 
 
 def draw(seed, T, B, I, H, dtype=np.float64):
