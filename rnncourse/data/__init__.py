@@ -2,7 +2,8 @@
 
 from rnncourse.data.batches import Batches, batches
 from rnncourse.data.errors import DataError
+from rnncourse.data.synthetic import adding
 from rnncourse.data.text import TEXT_NAMES, Text, load_text
 from rnncourse.data.vocabulary import Vocabulary
 
-__all__ = ["TEXT_NAMES", "Batches", "DataError", "Text", "Vocabulary", "batches", "load_text"]
+__all__ = ["TEXT_NAMES", "Batches", "DataError", "Text", "Vocabulary", "adding", "batches", "load_text"]

@@ -23,6 +23,8 @@ from .losses import (
     cross_entropy_backward,
     cross_entropy_forward,
     log_softmax,
+    mse_backward,
+    mse_forward,
     perplexity,
     softmax,
 )
@@ -53,6 +55,8 @@ __all__ = [
     "linear_backward",
     "linear_forward",
     "log_softmax",
+    "mse_backward",
+    "mse_forward",
     "numerical_gradient",
     "orthogonal",
     "perplexity",

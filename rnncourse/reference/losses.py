@@ -136,3 +136,47 @@ def bits_per_character(nats: float) -> float:
     1.0
     """
     return check_number("nats", nats, at_least=0) / math.log(2)
+
+
+class MSECache(NamedTuple):
+    """What `mse_backward` needs."""
+
+    difference: np.ndarray
+
+
+def mse_forward(output: np.ndarray, targets: np.ndarray) -> tuple[float, MSECache]:
+    r"""Mean squared error: :math:`L = \frac{1}{N} \sum_i (o_i - y_i)^2`, over all N entries.
+
+    Args:
+        output: o, of any shape.
+        targets: y, of the same shape and dtype.
+
+    Returns:
+        The loss, and the cache for `mse_backward`.
+
+    Raises:
+        TypeError: an argument of another type, or arrays of different dtypes.
+        ValueError: different shapes, an empty array, NaN or infinity.
+
+    Source: chapter 08; `torch.nn.functional.mse_loss`.
+    """
+    check_array("output", output, getattr(output, "shape", ()))
+    check_array("targets", targets, output.shape, like=output)
+    if output.size == 0:
+        raise ValueError(f"output must have at least one entry, got shape {output.shape}")
+    difference = output - targets
+    return float(np.square(difference, dtype=np.float64).mean()), MSECache(difference)
+
+
+def mse_backward(cache: MSECache) -> np.ndarray:
+    r"""The loss's derivative by the output: :math:`do_i = \frac{2}{N} (o_i - y_i)`.
+
+    Args:
+        cache: what `mse_forward` returned.
+
+    Returns:
+        Of the shape of `output`.
+
+    Source: chapter 08.
+    """
+    return 2 / cache.difference.size * cache.difference
