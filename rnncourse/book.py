@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rnncourse.exercises import Given, Verdict
 
-__all__ = ["Drawing", "check", "digest", "given", "glue", "setup", "show_source", "svg"]
+__all__ = ["Drawing", "check", "claim", "digest", "given", "glue", "setup", "show_source", "svg"]
 
 # MyST-NB takes outputs with this prefix off the page and keeps them for {glue:text} under the name in the
 # metadata.
@@ -104,6 +104,39 @@ def digest(name: str, *arrays: Any) -> None:
     if not arrays:
         raise ValueError(f"digest({name!r}) needs the arrays that the figure {name} plots")
     _record(f"digest:{name}", repr(" | ".join(_summary(name, array) for array in arrays)))
+
+
+def claim(id: str, /, **parts: tuple[bool | None, str]) -> None:
+    """Settle a claim of the ledger: show its box, or fail when the outcomes do not give the verdict on record.
+
+    The box holds the statement, the verdict and each part with its outcome and evidence. A record of all this is stored
+    beside it, from which the ledger and the tests read. Compute the outcomes in the notebook, in a cell whose output is
+    compared.
+
+    Args:
+        id: the claim's name in claims.toml.
+        parts: for each part of the claim its outcome (True, False, or None for undecided) and the evidence, one
+            sentence with the figure that was measured, formatted by you.
+
+    Raises:
+        KeyError: there is no such claim.
+        TypeError: a part is no pair of an outcome and a text.
+        rnncourse.claims.ClaimError: the claim is open, parts are missing or unknown, or the outcomes give another
+            verdict than the one in claims.toml.
+    """
+    from rnncourse import claims, claims_page
+
+    settled = claims.settle(id, **parts)
+    if _shell() is None:
+        print(claims_page.box_text(settled))
+        return
+    from IPython.display import display
+
+    display(
+        {"text/html": claims_page.box_html(settled), "text/plain": claims_page.box_text(settled)},
+        raw=True,
+    )
+    _record(claims.RECORD + id, settled.to_json())
 
 
 def show_source(obj: Any, *, docstring: bool = False, signature_only: bool = False) -> None:

@@ -10,7 +10,7 @@ import ast
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from rnncourse import claims
 from tools.execute import sanitising_patterns
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +77,7 @@ class Notebook:
     metadata: dict = field(default_factory=dict)
     folder: Path = ROOT / "chapters"
     citations: frozenset[str] = frozenset()
+    ledger: Mapping[str, claims.Claim] = field(default_factory=claims.load)
 
     @classmethod
     def read(cls, path: Path) -> Notebook:
@@ -132,8 +134,8 @@ class Notebook:
 
     @cached_property
     def glued(self) -> list[tuple[str, NotebookNode]]:
-        """Names glued by the stored outputs, digests left out, each with its cell."""
-        return [(name, cell) for name, cell in self.records if not name.startswith("digest:")]
+        """Names glued by the stored outputs, digests and claims left out, each with its cell."""
+        return [(name, cell) for name, cell in self.records if not name.startswith(("digest:", claims.RECORD))]
 
     @cached_property
     def records(self) -> list[tuple[str, NotebookNode]]:
@@ -143,6 +145,19 @@ class Notebook:
             for output in cell.outputs
             if "scrapbook" in output.get("metadata", {})
         ]
+
+    @cached_property
+    def variables(self) -> dict[str, bool]:
+        """Names that the notebook binds (not by import), and whether something other than constants is behind them."""
+        computed: dict[str, bool] = {}
+        for cell in self.code:
+            for name, value in _bindings(cell):
+                inner = [part.id for part in ast.walk(value) if isinstance(part, ast.Name)] if value else []
+                constant = value is not None and all(
+                    name in ("bool", "int", "float", "not") or computed.get(name) is False for name in inner
+                )
+                computed[name] = computed.get(name, False) or not constant
+        return computed
 
     @cached_property
     def used(self) -> list[str]:
@@ -424,6 +439,92 @@ def numbers_in_maths_are_computed(notebook: Notebook) -> list[str]:
     return problems
 
 
+def claims_are_computed(notebook: Notebook) -> list[str]:
+    """A claim's cell is compared, ends with its one claim, computes each outcome, and has stored its record."""
+    problems = []
+    for cell in notebook.code:
+        found = calls(cell, "claim")
+        records = [name for name, other in notebook.records if other is cell and name.startswith(claims.RECORD)]
+        if not found and not records:
+            continue
+        if "nbval-ignore-output" in tags(cell):
+            problems.append(f"a claim stands in a compared cell: {_start(cell)}")
+        last = tree(cell).body[-1]
+        if len(found) != 1 or not isinstance(last, ast.Expr) or ast.dump(last.value) != ast.dump(found[0]):
+            problems.append(f"one call of claim in a cell, as its last statement: {_start(cell)}")
+            continue
+        problems += _claim_call(notebook, found[0])
+        id_ = getattr(found[0].args[0], "value", None) if found[0].args else None
+        problems += _claim_record(notebook, str(id_), records)
+    return problems
+
+
+def _claim_call(notebook: Notebook, call: ast.Call) -> list[str]:
+    if len(call.args) != 1 or not isinstance(call.args[0], ast.Constant):
+        return ["claim's first argument is the claim's id, written out"]
+    problems = []
+    for keyword in call.keywords:
+        where = f"claim {call.args[0].value}, part {keyword.arg}"
+        if keyword.arg is None or not isinstance(keyword.value, ast.Tuple) or len(keyword.value.elts) != 2:
+            problems.append(f"{where}: write the pair (outcome, evidence) there")
+            continue
+        outcome, evidence = keyword.value.elts
+        if not _is_computed(outcome, notebook.variables):
+            problems.append(f"{where}: the outcome {ast.unparse(outcome)} is not computed by this notebook")
+        typed = [node.value for node in ast.walk(evidence) if isinstance(node, ast.Constant)]
+        for number in re.findall(r"\d+\.\d{3,}", " ".join(text for text in typed if isinstance(text, str))):
+            problems.append(f"{where}: {number} is typed into the evidence: format it from what was computed")
+    return problems
+
+
+def _claim_record(notebook: Notebook, id_: str, records: list[str]) -> list[str]:
+    claim = notebook.ledger.get(id_)
+    if claim is None or not claim.settled:
+        return [f"claims.toml has no settled claim {id_}"]
+    if f"{claim.page}.ipynb" != notebook.name:
+        return [f"claims.toml says that claim {id_} stands in {claim.page}"]
+    if records != [claims.RECORD + id_]:
+        return [f"the cell of claim {id_} stored {records or 'no record'}: run tools/execute.py"]
+    stored = claims.records({"cells": notebook.cells}, notebook.ledger, notebook.name)
+    settled = next(one for one in stored if one.claim.id == id_)
+    if list(settled.outcomes) != [part.key for part in claim.parts] or list(settled.evidence) != list(settled.outcomes):
+        return [f"the stored parts of claim {id_} are not those of claims.toml: run tools/execute.py"]
+    computed = claims.verdict(settled.outcomes.values())
+    if not computed == settled.verdict == claim.verdict:
+        return [f"claim {id_}: the stored outcomes give {computed!r}, claims.toml says {claim.verdict!r}"]
+    return []
+
+
+def _is_computed(node: ast.expr, variables: Mapping[str, bool]) -> bool:
+    """Whether an outcome depends on something that the notebook computed, and no constant decides it."""
+    if isinstance(node, ast.IfExp):  # True if low > 0 else None
+        branches = [node.body, node.orelse]
+        return _is_computed(node.test, variables) and all(
+            isinstance(branch, ast.Constant) or _is_computed(branch, variables) for branch in branches
+        )
+    if isinstance(node, ast.BoolOp):
+        return all(_is_computed(value, variables) for value in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor):
+        return _is_computed(node.left, variables) and _is_computed(node.right, variables)
+    return any(isinstance(part, ast.Name) and variables.get(part.id, False) for part in ast.walk(node))
+
+
+def _bindings(cell: NotebookNode) -> Iterator[tuple[str, ast.expr | None]]:
+    """Names that a cell binds, each with the expression behind it; None for loops, functions and the like."""
+    for node in ast.walk(tree(cell)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, None
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr | ast.For | ast.withitem):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if isinstance(node, ast.withitem):
+                targets = [node.optional_vars]
+            value = getattr(node, "value", None)
+            for target in targets:
+                for part in ast.walk(target) if target is not None else ():
+                    if isinstance(part, ast.Name):
+                        yield part.id, value
+
+
 def figures_are_described(notebook: Notebook) -> list[str]:
     """Each picture has a name, a caption and an alt text that says what is seen; one picture a cell."""
     problems = []
@@ -665,6 +766,7 @@ RULES: tuple[Rule, ...] = (
     glue_resolves,
     numbers_are_glued,
     numbers_in_maths_are_computed,
+    claims_are_computed,
     figures_are_described,
     plots_are_digested,
     pictures_are_small,

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
+from rnncourse.claims import Claim, Part
 from tests import chapter_rules as rules
 from tests.chapter_rules import CHAPTER_RULES, FIRST_CELL, ROOT, RULES, Notebook, Rule
 from tools import execute
@@ -85,6 +86,33 @@ def _say(text: str) -> list:
     return [new_output("stream", name="stdout", text=text + "\n")]
 
 
+LEDGER = {
+    id_: Claim(
+        id_, ("000 §1",), "It decays.", "holds", "A run.", 1, "", verdict, page, (Part("a", "A"), Part("b", "B"))
+    )
+    for id_, verdict, page in (
+        ("it-decays", "holds with limits", "02-good"),
+        ("elsewhere", "holds with limits", "03-other"),
+        ("it-grows", "holds", "02-good"),
+    )
+}
+CLAIM = """\
+from rnncourse.book import claim
+
+claim(
+    "it-decays",
+    a=(h < 1, f"the state is {h:.3f}"),
+    b=(False if h > 0.5 else None, f"the gradient is {h:.3f}"),
+)"""
+
+
+def _claim_output(id_: str = "it-decays", verdict: str = "holds with limits", **outcomes: bool | None):
+    outcomes = outcomes or {"a": True, "b": False}
+    evidence = {key: "the state is 0.848" for key in outcomes}
+    text = json.dumps({"id": id_, "verdict": verdict, "outcomes": outcomes, "evidence": evidence})
+    return _record(f"claim:{id_}", text)
+
+
 def _exercise(k: int) -> list:
     directive = f":::{{exercise}} One step\n:label: ex-02-{k}\n:class: level-compute\nCompute $h_1$.\n:::"
     start = f":::{{solution-start}} ex-02-{k}\n:class: dropdown\n:::"
@@ -125,7 +153,7 @@ def _good() -> Notebook:
         new_markdown_cell("## The question\n\n" + _box("quiz", "1. The state grows.\n2. It shrinks.")),
         new_markdown_cell(text + "word " * 2500, metadata={"cell": "text"}),
         new_code_cell(
-            "glue(h_one=f'{h:.4f}')",
+            "h = decay(0.5)\nglue(h_one=f'{h:.4f}')",
             outputs=[*_say("h_one = 0.8483"), _record("h_one", "'0.8483'")],
             metadata={"cell": "glue"},
         ),
@@ -141,6 +169,7 @@ def _good() -> Notebook:
         new_code_cell(
             "print(t)", outputs=_say("took 12.3 s, 4,567 it/s"), metadata={"tags": ["measured"], "cell": "time"}
         ),
+        new_code_cell(CLAIM, outputs=[_claim_output()], metadata={"cell": "claim"}),
         new_markdown_cell("## Back to the quiz\n\n## What goes wrong in practice\n\n## Exercises"),
         *[cell for k in (1, 2, 3) for cell in _exercise(k)],
         new_markdown_cell("## Looking back\n\n## Summary\n\n" + _box("summary", points) + "\n## Further reading"),
@@ -148,7 +177,7 @@ def _good() -> Notebook:
     for count, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), start=1):
         cell.execution_count = count
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return Notebook("02-good.ipynb", cells, metadata, citations=frozenset({"elman1990"}))
+    return Notebook("02-good.ipynb", cells, metadata, citations=frozenset({"elman1990"}), ledger=LEDGER)
 
 
 @pytest.fixture
@@ -270,6 +299,23 @@ def _fewer_figures(notebook: Notebook) -> None:
     notebook.cells = [cell for cell in notebook.cells if cell.metadata.get("cell") != "png"]
 
 
+def _stored(*outputs) -> Callable[[Notebook], None]:
+    def change(notebook: Notebook) -> None:
+        _cell(notebook, "claim").outputs = list(outputs)
+
+    return change
+
+
+def _outcome(expression: str, *, before: str = "") -> Callable[[Notebook], None]:
+    """The claim's first outcome replaced, and a line set before the call."""
+
+    def change(notebook: Notebook) -> None:
+        _edit("claim", "h < 1", expression)(notebook)
+        _edit("claim", "import claim\n", f"import claim\n{before}\n")(notebook)
+
+    return change
+
+
 def _cell(notebook: Notebook, name: str):
     return next(cell for cell in notebook.cells if cell.metadata.get("cell") == name)
 
@@ -312,6 +358,40 @@ FAULTS: Sequence[tuple[Rule, Callable[[Notebook], None]]] = (
     (rules.numbers_in_maths_are_computed, _edit("text", "0.8483\n", "0.8484\n")),
     (rules.numbers_in_maths_are_computed, _prose("So $h = 0.123$.")),
     (rules.numbers_in_maths_are_computed, _meta("png", "image", "alt", "A curve that falls to 1.73 at its right end.")),
+    (rules.claims_are_computed, _tags("claim", "asserted", "nbval-ignore-output")),
+    (rules.claims_are_computed, _edit("claim", "import claim\n", "import claim\nclaim('it-decays')\n")),
+    (rules.claims_are_computed, _edit("claim", "    b=", "    **more,\n    b=")),
+    (rules.claims_are_computed, _edit("claim", '(h < 1, f"the state is {h:.3f}")', "a")),
+    (rules.claims_are_computed, _edit("claim", '"it-decays"', "name")),
+    (rules.claims_are_computed, _edit("claim", "the state is {h:.3f}", "the state is 0.848")),
+    *[
+        (rules.claims_are_computed, _outcome(expression, before=before))
+        for expression, before in (
+            ("True", ""),
+            ("False", ""),
+            ("None", ""),
+            ("not False", ""),
+            ("bool(1)", ""),
+            ("1 < 2", ""),
+            ("ok", "ok = True"),
+            ("ok", "ok = sure = not False"),
+            ("wide < 5", "narrow = 3\nwide = narrow + 1"),
+            ("h < 1 or True", ""),
+            ("(h < 1) | True", ""),
+            ("True if 1 else h", ""),
+            ("np.bool_(True)", "import numpy as np"),
+            ("all([True])", ""),
+        )
+    ],
+    (rules.claims_are_computed, _stored()),
+    (rules.claims_are_computed, _stored(_claim_output(), _claim_output())),
+    (rules.claims_are_computed, _stored(_claim_output("it-grows"))),
+    (rules.claims_are_computed, _stored(_claim_output(a=True, b=True))),
+    (rules.claims_are_computed, _stored(_claim_output("it-decays", "holds", a=True, b=True))),
+    (rules.claims_are_computed, _stored(_claim_output(a=True, c=False))),
+    (rules.claims_are_computed, _edit("claim", "it-decays", "elsewhere")),
+    (rules.claims_are_computed, _edit("claim", "it-decays", "unknown")),
+    (rules.claims_are_computed, _add(new_code_cell("show()", outputs=[_claim_output("it-grows")]))),
     (rules.figures_are_described, _meta("png", "figure", "name", "loss")),
     (rules.figures_are_described, _meta("png", "figure", "caption", "Loss.")),
     (rules.figures_are_described, _meta("png", "image", "alt", "A plot")),
@@ -362,7 +442,7 @@ def test_a_planted_fault_is_found(rule: Rule, fault: Callable[[Notebook], None],
     notebook = _good()
     notebook.folder = folder
     fault(notebook)
-    fresh = Notebook(notebook.name, notebook.cells, notebook.metadata, folder, notebook.citations)
+    fresh = Notebook(notebook.name, notebook.cells, notebook.metadata, folder, notebook.citations, notebook.ledger)
     assert rule(fresh) != []
 
 

@@ -25,8 +25,10 @@ ALLOWED: dict[str, set[str]] = {
     "experiments": {"_checks", "data", "reference", "analysis", "results"},
     "benchmarks": {"_checks", "data", "reference", "results", "experiments"},
     "exercises": {"_checks", "data", "reference"},
-    "book": {"_checks", "data", "results", "figures", "exercises"},
-    "cli": {"_checks", "data", "results", "experiments", "benchmarks"},
+    "claims": {"_checks", "results"},
+    "claims_page": {"claims"},
+    "book": {"_checks", "data", "results", "figures", "exercises", "claims", "claims_page"},
+    "cli": {"_checks", "data", "results", "experiments", "benchmarks", "claims", "claims_page"},
     "__main__": {"cli"},
 }
 

@@ -6,6 +6,7 @@
 - "Open in Colab" and the links to the source appear when `repository: url` is set in `_config.yml`, and only then
   (`enable_repository_links`).
 - Citations in the text stand in round brackets: Elman (1990), (Elman, 1990) (`AuthorYearRound`).
+- Links from a cell's HTML output to a notebook lead to its page (`link_outputs_to_pages`).
 - Chapters carry the number of their file name, so that equations and figures of `03-….ipynb` are numbered (3.1), (3.2)
   whatever chapters stand before it (`number_chapters_by_file_name`).
 """
@@ -43,6 +44,7 @@ MATHJAX_PARTS = (
 MATHJAX_NOTICE = """MathJax 3 (https://www.mathjax.org), copyright The MathJax Consortium, under the Apache License 2.0:
 https://www.apache.org/licenses/LICENSE-2.0. Copied unchanged from the Python package sphinx-mathjax-offline.
 """
+OUTPUT_LINK = re.compile(r"(?<=\shref=\")([\w.-]+)\.ipynb(?=[\"#])")
 CHAPTER_FILE = re.compile(r"chapters/(\d\d)-")
 
 
@@ -134,6 +136,17 @@ class AuthorYearRound(AuthorYearReferenceStyle):
     bracket_year: BracketStyle = dataclasses.field(default_factory=_round_brackets)
 
 
+def link_outputs_to_pages(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Turn `href="x.ipynb#y"` in a cell's HTML output, which serves in JupyterLab, into the link to the built page."""
+    for node in doctree.findall(nodes.raw):
+        if "html" not in node.get("format", "").split():
+            continue
+        text = OUTPUT_LINK.sub(r"\1.html", node.astext())
+        if text != node.astext():
+            node.children = []
+            node += nodes.Text(text)
+
+
 def number_chapters_by_file_name() -> None:
     """Let the sections be numbered as always, then replace each chapter's number by the one in its file name."""
     assign = TocTreeCollectorWithStyles.assign_section_numbers
@@ -168,5 +181,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", remove_thebe)
     # After the theme's own handlers (500, 501), which register scripts a second time.
     app.connect("html-page-context", keep_scripts_once, priority=900)
+    app.connect("doctree-resolved", link_outputs_to_pages)
     app.connect("build-finished", copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
