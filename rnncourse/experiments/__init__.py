@@ -24,6 +24,7 @@ __all__ = ["EXPERIMENTS", "load"]
 
 EXPERIMENTS = {
     "char_rnn_numpy": "a character model in NumPy on tiny Shakespeare, beside n-grams and compressors (chapter 04)",
+    "memory_of_past": "what a plain network's state keeps of its inputs, untrained and trained (chapter 02)",
 }
 
 
