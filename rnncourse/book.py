@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rnncourse.exercises import Given, Verdict
 
-__all__ = ["Drawing", "check", "claim", "digest", "given", "glue", "setup", "show_source", "svg"]
+__all__ = ["Drawing", "check", "claim", "digest", "given", "glue", "ledger", "setup", "show_source", "svg"]
 
 # MyST-NB takes outputs with this prefix off the page and keeps them for {glue:text} under the name in the
 # metadata.
@@ -137,6 +137,26 @@ def claim(id: str, /, **parts: tuple[bool | None, str]) -> None:
         raw=True,
     )
     _record(claims.RECORD + id, settled.to_json())
+
+
+def ledger() -> None:
+    """Show every claim of the ledger, settled and open, with the evidence that the other notebooks have stored.
+
+    Raises:
+        rnncourse.claims.LedgerError: a settled claim has not exactly one cell, on its page, with its verdict; or a
+            notebook stores a claim that the ledger does not know.
+    """
+    from rnncourse import claims, claims_page
+
+    rows = claims.load()
+    found = claims_page.one_cell_each(rows, claims.stored())
+    text = claims_page.ledger_text(rows.values())
+    if _shell() is None:
+        print(text)
+        return
+    from IPython.display import display
+
+    display({"text/html": claims_page.ledger_html(rows.values(), found), "text/plain": text}, raw=True)
 
 
 def show_source(obj: Any, *, docstring: bool = False, signature_only: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""How claims look: the box in a chapter, as HTML and as text.
+"""How claims look: the box in a chapter and the ledger of them all, as HTML and as text.
 
 Colours come from the site's style sheet alone. Without it, in JupyterLab or on paper, every verdict and outcome stands
 in words. Links lead to notebooks (`claims.ipynb`); building the site turns them into links to its pages.
@@ -7,11 +7,29 @@ in words. Links lead to notebooks (`claims.ipynb`); building the site turns them
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from rnncourse.claims import Claim, Settled, word
+from rnncourse.claims import BOOK_PARTS, VERDICTS, Claim, LedgerError, Settled, verdict, word
 
-__all__ = ["LEDGER", "MARKS", "box_html", "box_text", "css_class"]
+__all__ = [
+    "LEDGER",
+    "MARKS",
+    "STATUSES",
+    "badge",
+    "box_html",
+    "box_text",
+    "counts_text",
+    "css_class",
+    "detail_text",
+    "ledger_html",
+    "ledger_text",
+    "one_cell_each",
+    "parts_html",
+]
+
+#: What a row of the ledger can be: settled with one of the verdicts, or open.
+STATUSES = (*VERDICTS, "open")
 
 #: The notebook of the ledger, without .ipynb.
 LEDGER = "claims"
@@ -89,6 +107,95 @@ def box_html(settled: Settled) -> str:
     )
 
 
+def ledger_html(claims: Iterable[Claim], found: Mapping[str, Settled]) -> str:
+    """The whole ledger as an HTML table, a group of rows for each part of the book; a row's anchor is row-ID.
+
+    Every row stands in it; the site's script adds the filter.
+
+    Args:
+        claims: the rows.
+        found: for each settled claim what its cell computed, see `one_cell_each`.
+    """
+    groups: dict[int, list[str]] = {number: [] for number in BOOK_PARTS}
+    for claim in claims:
+        groups[claim.book_part].append(_row_html(claim, found.get(claim.id)))
+    lines = [
+        '<table class="ledger" role="table" aria-label="The claims ledger">',
+        '<thead role="rowgroup"><tr role="row">'
+        + "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in ("statement", "expected", "verdict"))
+        + "</tr></thead>",
+    ]
+    for number, rows in groups.items():
+        if rows:
+            lines += [
+                f'<tbody role="rowgroup" data-title="{escape(_part_title(number))}">',
+                f'<tr role="row" class="ledger-part"><th role="rowheader" scope="rowgroup" colspan="3">'
+                f"{escape(_part_title(number))}</th></tr>",
+                *rows,
+                "</tbody>",
+            ]
+    return "\n".join([*lines, "</table>"])
+
+
+def _row_html(claim: Claim, settled: Settled | None) -> str:
+    status = claim.verdict or "open"
+    note = f'<span class="claim-note">{escape(claim.expected_note)}</span>' if claim.expected_note else ""
+    surprise = '<span class="claim-surprise">not as expected</span>' if claim.surprising else ""
+    if settled is None:
+        more = f"<details>\n<summary>What would settle it</summary>\n<p>{escape(claim.settled_by)}</p>\n</details>"
+    else:
+        more = (
+            f"<details>\n<summary>Evidence: {_counted(settled)}</summary>\n{parts_html(settled)}\n"
+            f'<p>Asked for: {escape(claim.settled_by)}</p>\n</details>\n<p class="claim-link">'
+            f'<a href="{claim.page}.ipynb#claim-{claim.id}">'
+            f"Where it is computed: {escape(_page_title(claim.page))}</a></p>"
+        )
+    return "\n".join(
+        [
+            f'<tr role="row" id="row-{claim.id}" class="{css_class(status)}" data-verdict="{status}" '
+            f'data-articles="{" ".join(claim.documents)}" data-surprise="{"yes" if claim.surprising else "no"}">',
+            f'<td role="cell"><p class="claim-head"><code>{claim.id}</code> '
+            f'<span class="claim-sources">{escape(_sources(claim))}</span></p>',
+            f'<p class="claim-statement">{escape(claim.statement)}</p>\n{more}</td>',
+            f'<td role="cell" data-label="expected">{claim.expected}{note}</td>',
+            f'<td role="cell" data-label="verdict">{badge(status)}{surprise}</td></tr>',
+        ]
+    )
+
+
+def one_cell_each(
+    claims: Mapping[str, Claim], found: Mapping[str, Sequence[tuple[str, Settled]]]
+) -> dict[str, Settled]:
+    """Check that each settled claim was computed once, on its page, with its verdict.
+
+    Args:
+        claims: the ledger.
+        found: what the notebooks stored, as `rnncourse.claims.stored` reads it.
+
+    Returns:
+        For each settled claim what its cell computed.
+
+    Raises:
+        LedgerError: a cell is missing, stands twice or on another page, or its outcomes give another verdict.
+    """
+    complaints = []
+    for claim in claims.values():
+        cells = found.get(claim.id, ())
+        pages = [page for page, _ in cells]
+        if pages != ([claim.page] if claim.settled else []):
+            wanted = f"one cell in {claim.page}" if claim.settled else "no cell, since it is open"
+            complaints.append(f"{claim.id} must have {wanted}, got {', '.join(pages) or 'none'}")
+            continue
+        for _, settled in cells:
+            if list(settled.outcomes) != [part.key for part in claim.parts]:
+                complaints.append(f"{claim.id}: the cell's parts are not those of claims.toml")
+            elif verdict(settled.outcomes.values()) != claim.verdict:
+                complaints.append(f"{claim.id}: the stored outcomes do not give {claim.verdict!r}")
+    if complaints:
+        raise LedgerError("; ".join(complaints) + ". Run tools/execute.py on the page")
+    return {id_: cells[0][1] for id_, cells in found.items()}
+
+
 def box_text(settled: Settled, width: int = 100) -> str:
     """The same as plain text.
 
@@ -104,6 +211,99 @@ def box_text(settled: Settled, width: int = 100) -> str:
         lines += textwrap.wrap(part.text, width, initial_indent=mark, subsequent_indent=" " * 4)
         lines += textwrap.wrap(settled.evidence[part.key], width, initial_indent=" " * 4, subsequent_indent=" " * 4)
     return "\n".join(lines)
+
+
+def ledger_text(claims: Iterable[Claim], width: int = 100) -> str:
+    """Rows of the ledger as a table for a terminal: verdict, id, statement.
+
+    Args:
+        claims: the rows.
+        width: characters a line; below 70 each row takes two paragraphs instead of three columns.
+    """
+    rows = [
+        (claim.verdict or "open", claim.id + (" *" if claim.surprising else ""), claim.statement) for claim in claims
+    ]
+    if not rows:
+        return "No statement matches."
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines = []
+    for status, name, statement in rows:
+        if width < 70:
+            lines += textwrap.wrap(f"{name}: {status}", width, subsequent_indent="  ")
+            lines += textwrap.wrap(statement, width, initial_indent="  ", subsequent_indent="  ")
+            continue
+        start = f"{status:<{first}}  {name:<{second}}  "
+        lines += textwrap.wrap(
+            statement, max(width, len(start) + 20), initial_indent=start, subsequent_indent=" " * len(start)
+        )
+    if any(name.endswith("*") for _, name, _ in rows):
+        lines += ["", "* not the verdict that the literature leads one to expect"]
+    return "\n".join(lines)
+
+
+def counts_text(claims: Iterable[Claim]) -> str:
+    """How many statements there are, by verdict, in a sentence.
+
+    Args:
+        claims: the rows.
+    """
+    statuses = [claim.verdict or "open" for claim in claims]
+    counted = [f"{statuses.count(status)} {status}" for status in STATUSES if status in statuses]
+    noun = "statement" if len(statuses) == 1 else "statements"
+    return f"{len(statuses)} {noun}" + (f": {', '.join(counted)}." if counted else ".")
+
+
+def detail_text(claim: Claim, settled: Settled | None, width: int = 100) -> str:
+    """One row of the ledger in full, as plain text.
+
+    Args:
+        claim: the row.
+        settled: what its cell computed, or None when the claim is open or the notebooks are not at hand.
+        width: characters a line.
+    """
+    expected = claim.expected + (f" ({claim.expected_note})" if claim.expected_note else "")
+    lines = [claim.id, ""]
+    lines += _field("statement", claim.statement, width)
+    lines += _field("articles", _sources(claim), width)
+    lines += _field("book", _part_title(claim.book_part), width)
+    lines += _field("expected", expected, width)
+    lines += _field("asked for", claim.settled_by, width)
+    lines += _field("verdict", (claim.verdict or "open") + (", not as expected" if claim.surprising else ""), width)
+    if not claim.settled:
+        return "\n".join(lines)
+    lines += _field(
+        "cell", f"chapters/{claim.page}.ipynb; on the site chapters/{claim.page}.html#claim-{claim.id}", width
+    )
+    for part in claim.parts:
+        outcome = f"[{word(settled.outcomes[part.key])}] " if settled else "- "
+        lines += ["", *textwrap.wrap(outcome + part.text, width, subsequent_indent="    ")]
+        if settled:
+            evidence = settled.evidence[part.key]
+            lines += textwrap.wrap(evidence, width, initial_indent="    ", subsequent_indent="    ")
+    if settled is None:
+        lines += ["", "Its outcomes and evidence are in the book's notebooks, which are not at hand."]
+    return "\n".join(lines)
+
+
+def _field(name: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 40), initial_indent=f"{name:<11}", subsequent_indent=" " * 11)
+
+
+def _counted(settled: Settled) -> str:
+    words = [word(outcome) for outcome in settled.outcomes.values()]
+    noun = "part" if len(words) == 1 else "parts"
+    return f"{len(words)} {noun}, " + ", ".join(
+        f"{words.count(w)} {w}" for w in ("true", "false", "undecided") if w in words
+    )
+
+
+def _part_title(number: int) -> str:
+    return f"Part {number} · {BOOK_PARTS[number]}" if number < max(BOOK_PARTS) else BOOK_PARTS[number]
+
+
+def _page_title(page: str) -> str:
+    number, _, name = page.partition("-")
+    return f"chapter {number}, {name.replace('-', ' ')}" if number.isdigit() else page.replace("-", " ")
 
 
 def _sources(claim: Claim) -> str:

@@ -1,4 +1,4 @@
-"""The command `rnncourse`: repeat an experiment, time the code.
+"""The command `rnncourse`: repeat an experiment, time the code, look up a claim.
 
 `rnncourse --version` needs Python alone. The other commands are a Typer application; NumPy, PyTorch and the rest are
 imported inside the command that needs them.
@@ -6,6 +6,8 @@ imported inside the command that needs them.
 
 import difflib
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,8 +47,9 @@ def build_app() -> "typer.Typer":
 
     app = typer.Typer(
         name="rnncourse",
-        help="The course's command line: repeat an experiment, time the code.",
-        epilog="Examples:\n\nrnncourse experiment char_rnn_numpy --quick\n\nrnncourse bench reference",
+        help="The course's command line: repeat an experiment, time the code, look up a claim.",
+        epilog="Examples:\n\nrnncourse experiment char_rnn_numpy --quick\n\nrnncourse bench reference\n\n"
+        "rnncourse claims --open",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -146,6 +149,69 @@ def build_app() -> "typer.Typer":
             raise typer.Exit(INTERRUPTED) from None
         typer.echo(module.table(record))
         _report({}, path)
+
+    @app.command(
+        epilog="Examples:\n\nrnncourse claims\n\nrnncourse claims elman-equations\n\n"
+        'rnncourse claims --verdict "does not hold" --document 003'
+    )
+    def claims(
+        id: Annotated[str | None, typer.Argument(help="Which one, in full. Without it: list them.")] = None,
+        verdict: Annotated[
+            str | None, typer.Option(help="Only those with this verdict, such as holds or 'does not hold'.")
+        ] = None,
+        document: Annotated[str | None, typer.Option(help="Only what this article says: 000 to 004.")] = None,
+        open_: Annotated[bool, typer.Option("--open", help="Only those that no chapter has settled yet.")] = False,
+    ) -> None:
+        """List what the articles say that the course follows, and what came out when it was tested."""
+        from rnncourse.claims import VERDICTS, LedgerError, load
+
+        try:
+            rows = load()
+        except LedgerError as error:
+            _fail(str(error))
+        width = max(shutil.get_terminal_size().columns, 20)
+        if id is not None:
+            if verdict is not None or document is not None or open_:
+                _fail("an id and a filter do not go together")
+            if id not in rows:
+                close = difflib.get_close_matches(id, rows, n=3)
+                hint = f"Did you mean {' or '.join(close)}?" if close else "`rnncourse claims` lists them."
+                _fail(f"there is no claim {id!r}. {hint}")
+            _show_claim(id, width)
+            return
+        if verdict is not None and verdict not in VERDICTS:
+            close = difflib.get_close_matches(verdict, VERDICTS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            _fail(f"--verdict must be one of {', '.join(map(repr, VERDICTS))}, got {verdict!r}.{hint}")
+        if document is not None and not re.fullmatch("00[0-4]", document):
+            _fail(f"--document must be one of 000, 001, 002, 003, 004, got {document!r}")
+        if verdict is not None and open_:
+            _fail("--verdict and --open do not go together: what is open has no verdict")
+        chosen = [
+            claim
+            for claim in rows.values()
+            if (verdict is None or claim.verdict == verdict)
+            and (document is None or document in claim.documents)
+            and not (open_ and claim.settled)
+        ]
+        from rnncourse.claims_page import counts_text, ledger_text
+
+        typer.echo(ledger_text(chosen, width))
+        if chosen:
+            typer.echo(f"\n{counts_text(chosen)}")
+
+    def _show_claim(id: str, width: int) -> None:
+        from rnncourse.claims import LedgerError, chapters_folder, get, stored
+        from rnncourse.claims_page import detail_text
+
+        claim = get(id)
+        cells = []
+        if claim.settled and (page := chapters_folder() / f"{claim.page}.ipynb").is_file():
+            try:
+                cells = stored(page.parent).get(id, [])
+            except LedgerError as error:
+                _fail(str(error))
+        typer.echo(detail_text(claim, cells[0][1] if cells else None, min(width, 100)))
 
     def _fail(message: str) -> None:
         typer.echo(f"rnncourse: {message}", err=True)

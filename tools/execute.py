@@ -1,6 +1,6 @@
 """Run notebooks in fresh kernels and store their normalised outputs in place.
 
-    python tools/execute.py                    all of chapters/
+    python tools/execute.py                    all of chapters/, the claims ledger last, which reads the others
     python tools/execute.py chapters/x.ipynb   these alone
     python tools/execute.py --check            change nothing; exit 1 if a run would change something
 
@@ -29,6 +29,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "RNNCOURSE_READER": "book"}
+READERS = ("claims.ipynb",)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
 
@@ -50,13 +51,20 @@ def main() -> int:
 
     failures = 0
     with concurrent.futures.ProcessPoolExecutor(max_workers=arguments.jobs) as pool:
-        runs = [pool.submit(run, path, arguments.timeout, not arguments.check) for path in paths]
-        for path, future in zip(paths, runs, strict=True):
-            changed, message, seconds = future.result()
-            state = ("would change" if arguments.check else "changed") if changed else "same"
-            print(f"{path.name}: {message or state} ({seconds:.1f} s)", flush=True)
-            failures += bool(message) or (changed and arguments.check)
+        for batch in in_order(paths):
+            runs = [pool.submit(run, path, arguments.timeout, not arguments.check) for path in batch]
+            for path, future in zip(batch, runs, strict=True):
+                changed, message, seconds = future.result()
+                state = ("would change" if arguments.check else "changed") if changed else "same"
+                print(f"{path.name}: {message or state} ({seconds:.1f} s)", flush=True)
+                failures += bool(message) or (changed and arguments.check)
     return 1 if failures else 0
+
+
+def in_order(paths: list[Path]) -> list[list[Path]]:
+    """The notebooks that may run at a time, and after them those that read what the others have stored."""
+    readers = [path for path in paths if path.name in READERS]
+    return [batch for batch in ([path for path in paths if path not in readers], readers) if batch]
 
 
 def run(path: Path, timeout: int, write: bool) -> tuple[bool, str, float]:
