@@ -96,10 +96,11 @@ def box_html(settled: Settled) -> str:
         [
             f'<div class="claim-box {css_class(settled.verdict)}" id="claim-{claim.id}" role="group" '
             f'aria-label="Claim {claim.id}: {settled.verdict}">',
-            f'<p class="claim-head"><strong>Claim</strong> <span class="claim-sources">{escape(_sources(claim))}</span>'
-            f" {badge(settled.verdict)}</p>",
+            '<p class="claim-head"><strong>Claim</strong> '
+            f'<span class="claim-sources">in {escape(_sources(claim))}</span> {badge(settled.verdict)}</p>',
             f'<p class="claim-statement">{escape(claim.statement)}</p>',
             parts_html(settled),
+            *_surprise_html(claim),
             f'<p class="claim-link"><a href="{LEDGER}.ipynb#row-{claim.id}">'
             f"<code>{claim.id}</code> in the claims ledger</a></p>",
             "</div>",
@@ -196,6 +197,13 @@ def one_cell_each(
     return {id_: cells[0][1] for id_, cells in found.items()}
 
 
+def _surprise_html(claim: Claim) -> list[str]:
+    if not claim.surprising:
+        return []
+    note = f" ({claim.expected_note})" if claim.expected_note else ""
+    return [f'<p class="claim-surprise">Not as expected: the literature suggests "{claim.expected}"{escape(note)}.</p>']
+
+
 def box_text(settled: Settled, width: int = 100) -> str:
     """The same as plain text.
 
@@ -204,7 +212,8 @@ def box_text(settled: Settled, width: int = 100) -> str:
         width: characters a line.
     """
     claim = settled.claim
-    lines = [f"Claim {claim.id} ({_sources(claim)}): {settled.verdict}"]
+    surprise = f", not as expected ({claim.expected})" if claim.surprising else ""
+    lines = [f"Claim {claim.id} (in {_sources(claim)}): {settled.verdict}{surprise}"]
     lines += textwrap.wrap(claim.statement, width, initial_indent="  ", subsequent_indent="  ")
     for part in claim.parts:
         mark = f"  [{word(settled.outcomes[part.key])}] "
@@ -264,7 +273,7 @@ def detail_text(claim: Claim, settled: Settled | None, width: int = 100) -> str:
     expected = claim.expected + (f" ({claim.expected_note})" if claim.expected_note else "")
     lines = [claim.id, ""]
     lines += _field("statement", claim.statement, width)
-    lines += _field("articles", _sources(claim), width)
+    lines += _field("in", _sources(claim), width)
     lines += _field("book", _part_title(claim.book_part), width)
     lines += _field("expected", expected, width)
     lines += _field("asked for", claim.settled_by, width)
@@ -307,4 +316,5 @@ def _page_title(page: str) -> str:
 
 
 def _sources(claim: Claim) -> str:
-    return ", ".join(claim.sources)
+    noun = "article" if len(claim.documents) == 1 else "articles"
+    return f"{noun} {', '.join(claim.sources)}"
