@@ -30,6 +30,7 @@ from .losses import (
 )
 from .ngram import KneserNey
 from .optimizers import SGD, Adam
+from .pruning import magnitude_mask, random_mask, unit_mask
 from .rnn import rnn_backward, rnn_forward
 from .sampling import sample
 from .stacked import layer_params, stacked_rnn_backward, stacked_rnn_forward
@@ -55,12 +56,14 @@ __all__ = [
     "linear_backward",
     "linear_forward",
     "log_softmax",
+    "magnitude_mask",
     "mse_backward",
     "mse_forward",
     "numerical_gradient",
     "orthogonal",
     "perplexity",
     "pytorch_uniform",
+    "random_mask",
     "rnn_backward",
     "rnn_forward",
     "sample",
@@ -68,6 +71,7 @@ __all__ = [
     "stacked_rnn_backward",
     "stacked_rnn_forward",
     "tbptt",
+    "unit_mask",
     "xavier_normal",
     "xavier_uniform",
 ]

@@ -1,0 +1,116 @@
+"""Pruning as masks of zeros and ones: `weight * mask` is the pruned weight.
+
+A mask says what stays. Training goes on with the product, or with the mask applied after every step. Chapters 08 and
+21.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._checks import check_array, check_number
+
+
+def magnitude_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
+    """Keep the weights of largest absolute value: `torch.nn.utils.prune.l1_unstructured`.
+
+    Args:
+        weight: an array of any shape.
+        sparsity: the share of entries to remove, from 0 to 1; the number is rounded to a whole one (half to even).
+
+    Returns:
+        Zeros and ones in the shape and dtype of `weight`. Of equal absolute values the first ones, in C order, are
+        removed first.
+
+    Raises:
+        TypeError: not a floating-point array, or `sparsity` not a number.
+        ValueError: NaN or infinity, or `sparsity` outside 0 … 1.
+
+    Source: Han, Pool, Tran and Dally (2015); chapter 08.
+
+    >>> magnitude_mask(np.array([[0.3, -2.0], [0.1, 0.5]]), 0.5)
+    array([[0., 1.],
+           [0., 1.]])
+    """
+    _check_weight(weight)
+    removed = np.argsort(np.abs(weight), axis=None, kind="stable")[: _count(weight.size, sparsity)]
+    return _without(removed, weight.shape, weight.dtype)
+
+
+def random_mask(
+    rng: np.random.Generator, shape: tuple[int, ...], sparsity: float, dtype: Any = np.float64
+) -> np.ndarray:
+    """Keep weights drawn by lot, all equally likely: the control for `magnitude_mask`.
+
+    Args:
+        rng: the generator to draw from.
+        shape: the mask's shape.
+        sparsity: the share of entries to remove, from 0 to 1; exactly as many as `magnitude_mask` removes.
+        dtype: float32 or float64.
+
+    Returns:
+        Zeros and ones, of shape `shape`.
+
+    Raises:
+        TypeError: `sparsity` is not a number, or `dtype` another one.
+        ValueError: `sparsity` outside 0 … 1.
+
+    Source: torch.nn.utils.prune.random_unstructured; chapter 08.
+    """
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    size = int(np.prod(shape))
+    return _without(rng.permutation(size)[: _count(size, sparsity)], shape, dtype)
+
+
+def unit_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
+    """Remove whole units of a recurrent layer: those whose incoming recurrent weights are smallest.
+
+    A unit's size is the Euclidean norm of its row of W_hh. A removed unit's row and its column become zero, so it
+    neither hears the other units nor is heard by them.
+
+    Args:
+        weight: a recurrent matrix, of shape (H, H).
+        sparsity: the share of *units* to remove, from 0 to 1; the number is rounded to a whole one (half to even).
+
+    Returns:
+        Zeros and ones in the shape and dtype of `weight`.
+
+    Raises:
+        TypeError: not a floating-point array, or `sparsity` not a number.
+        ValueError: not square, NaN or infinity, or `sparsity` outside 0 … 1.
+
+    Source: torch.nn.utils.prune.ln_structured, applied to rows, and the columns after them; chapter 08.
+
+    >>> unit_mask(np.array([[2.0, 0.0, 0.0], [0.1, 0.1, 0.1], [0.0, 1.0, 1.0]]), 1 / 3)
+    array([[1., 0., 1.],
+           [0., 0., 0.],
+           [1., 0., 1.]])
+    """
+    check_array("weight", weight, ("H", "H"))
+    if weight.shape[0] != weight.shape[1]:
+        raise ValueError(f"weight must be square, got shape {weight.shape}")
+    H = weight.shape[0]
+    removed = np.argsort(np.linalg.norm(weight, axis=1), kind="stable")[: _count(H, sparsity)]
+    kept = _without(removed, (H,), weight.dtype)
+    return np.outer(kept, kept)
+
+
+def _check_weight(weight: np.ndarray) -> None:
+    shape = ["…"] * weight.ndim if isinstance(weight, np.ndarray) else ["…"]
+    check_array("weight", weight, shape)
+
+
+def _count(size: int, sparsity: float) -> int:
+    if check_number("sparsity", sparsity, at_least=0) > 1:
+        raise ValueError(f"sparsity must be at most 1, got {sparsity}")
+    return round(sparsity * size)
+
+
+def _without(removed: np.ndarray, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Ones, with zeros at the flat indices `removed`."""
+    mask = np.ones(shape, dtype)
+    mask.flat[removed] = 0
+    return mask
