@@ -214,11 +214,11 @@ def box_text(settled: Settled, width: int = 100) -> str:
     claim = settled.claim
     surprise = f", not as expected ({claim.expected})" if claim.surprising else ""
     lines = [f"Claim {claim.id} (in {_sources(claim)}): {settled.verdict}{surprise}"]
-    lines += textwrap.wrap(claim.statement, width, initial_indent="  ", subsequent_indent="  ")
+    lines += _wrapped(claim.statement, width, initial_indent="  ", subsequent_indent="  ")
     for part in claim.parts:
         mark = f"  [{word(settled.outcomes[part.key])}] "
-        lines += textwrap.wrap(part.text, width, initial_indent=mark, subsequent_indent=" " * 4)
-        lines += textwrap.wrap(settled.evidence[part.key], width, initial_indent=" " * 4, subsequent_indent=" " * 4)
+        lines += _wrapped(part.text, width, initial_indent=mark, subsequent_indent=" " * 4)
+        lines += _wrapped(settled.evidence[part.key], width, initial_indent=" " * 4, subsequent_indent=" " * 4)
     return "\n".join(lines)
 
 
@@ -227,7 +227,7 @@ def ledger_text(claims: Iterable[Claim], width: int = 100) -> str:
 
     Args:
         claims: the rows.
-        width: characters a line; below 70 each row takes two paragraphs instead of three columns.
+        width: characters a line; where three columns do not fit, a row takes two paragraphs.
     """
     rows = [
         (claim.verdict or "open", claim.id + (" *" if claim.surprising else ""), claim.statement) for claim in claims
@@ -235,31 +235,29 @@ def ledger_text(claims: Iterable[Claim], width: int = 100) -> str:
     if not rows:
         return "No statement matches."
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    indent = first + second + 4
     lines = []
     for status, name, statement in rows:
-        if width < 70:
-            lines += textwrap.wrap(f"{name}: {status}", width, subsequent_indent="  ")
-            lines += textwrap.wrap(statement, width, initial_indent="  ", subsequent_indent="  ")
-            continue
-        start = f"{status:<{first}}  {name:<{second}}  "
-        lines += textwrap.wrap(
-            statement, max(width, len(start) + 20), initial_indent=start, subsequent_indent=" " * len(start)
-        )
+        if width < indent + 24:
+            lines += _wrapped(f"{name}: {status}", width, subsequent_indent="  ")
+            lines += _wrapped(statement, width, initial_indent="  ", subsequent_indent="  ")
+        else:
+            start = f"{status:<{first}}  {name:<{second}}  "
+            lines += _wrapped(statement, width, initial_indent=start, subsequent_indent=" " * indent)
     if any(name.endswith("*") for _, name, _ in rows):
         lines += ["", "* not the verdict that the literature leads one to expect"]
     return "\n".join(lines)
 
 
 def counts_text(claims: Iterable[Claim]) -> str:
-    """How many statements there are, by verdict, in a sentence.
+    """How many statements there are, in all and by verdict.
 
     Args:
         claims: the rows.
     """
     statuses = [claim.verdict or "open" for claim in claims]
-    counted = [f"{statuses.count(status)} {status}" for status in STATUSES if status in statuses]
-    noun = "statement" if len(statuses) == 1 else "statements"
-    return f"{len(statuses)} {noun}" + (f": {', '.join(counted)}." if counted else ".")
+    counted = ", ".join(f"{status} {statuses.count(status)}" for status in STATUSES if status in statuses)
+    return f"{len(statuses)} {'statement' if len(statuses) == 1 else 'statements'}: {counted or 'none'}."
 
 
 def detail_text(claim: Claim, settled: Settled | None, width: int = 100) -> str:
@@ -285,17 +283,28 @@ def detail_text(claim: Claim, settled: Settled | None, width: int = 100) -> str:
     )
     for part in claim.parts:
         outcome = f"[{word(settled.outcomes[part.key])}] " if settled else "- "
-        lines += ["", *textwrap.wrap(outcome + part.text, width, subsequent_indent="    ")]
+        lines += ["", *_wrapped(outcome + part.text, width, subsequent_indent="    ")]
         if settled:
             evidence = settled.evidence[part.key]
-            lines += textwrap.wrap(evidence, width, initial_indent="    ", subsequent_indent="    ")
+            lines += _wrapped(evidence, width, initial_indent="    ", subsequent_indent="    ")
     if settled is None:
         lines += ["", "Its outcomes and evidence are in the book's notebooks, which are not at hand."]
     return "\n".join(lines)
 
 
+def _wrapped(text: str, width: int, *, initial_indent: str = "", subsequent_indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=initial_indent,
+        subsequent_indent=subsequent_indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
 def _field(name: str, text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width, 40), initial_indent=f"{name:<11}", subsequent_indent=" " * 11)
+    return _wrapped(text, max(width, 40), initial_indent=f"{name:<11}", subsequent_indent=" " * 11)
 
 
 def _counted(settled: Settled) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -198,7 +199,7 @@ def build_app() -> "typer.Typer":
 
         typer.echo(ledger_text(chosen, width))
         if chosen:
-            typer.echo(f"\n{counts_text(chosen)}")
+            typer.echo("\n" + textwrap.fill(counts_text(chosen), width))
 
     def _show_claim(id: str, width: int) -> None:
         from rnncourse.claims import LedgerError, chapters_folder, get, stored

@@ -446,6 +446,27 @@ def test_a_planted_fault_is_found(rule: Rule, fault: Callable[[Notebook], None],
     assert rule(fresh) != []
 
 
+@pytest.mark.parametrize(
+    ("expression", "before"),
+    [
+        ("bool(np.all(h < 1))", "import numpy as np"),
+        ("all(s['loss'] < 1 for s in record['seeds'])", "record = results.load('x')"),
+        ("record['conclusion']['shrinks'] and h < 1", "record = results.load('x')"),
+        ("True if h < 1 else False if h > 2 else None", ""),
+        ("None if h > 9 else h < 1", ""),
+        ("not shrinks(h)", "def shrinks(h): return h < 1"),
+        ("shrinks()", "def shrinks(): return decay(0.5) < 1"),
+        ("difference < 1e-10", "difference = abs(decay(0.5) - 0.4)"),
+        ("low > margin", "margin = 0.1\nlow, high = interval(h)"),
+        ("failed and 'softmax' in message", "try: run()\nexcept TypeError as e: failed, message = True, str(e)"),
+    ],
+)  # fmt: skip
+def test_outcomes_that_are_computed_pass(expression: str, before: str) -> None:
+    notebook = _good()
+    _outcome(expression, before=before)(notebook)
+    assert rules.claims_are_computed(notebook) == []
+
+
 def test_every_rule_has_a_planted_fault() -> None:
     assert {rule for rule, _ in FAULTS} == {*RULES, *CHAPTER_RULES}
 

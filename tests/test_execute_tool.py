@@ -52,3 +52,11 @@ def test_check_stores_nothing_and_fails(tmp_path):
     assert path.read_bytes() == before
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     assert subprocess.run([*command, "--check"], check=False, capture_output=True).returncode == 0
+
+
+def test_the_ledger_runs_when_the_others_are_done():
+    names = ["02-x.ipynb", "claims.ipynb", "intro.ipynb"]
+    batches = execute.in_order([Path(name) for name in names])
+    assert [[path.name for path in batch] for batch in batches] == [["02-x.ipynb", "intro.ipynb"], ["claims.ipynb"]]
+    assert execute.in_order([Path("claims.ipynb")]) == [[Path("claims.ipynb")]]
+    assert execute.in_order([Path("intro.ipynb")]) == [[Path("intro.ipynb")]]

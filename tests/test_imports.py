@@ -25,10 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     "experiments": {"_checks", "data", "reference", "analysis", "results"},
     "benchmarks": {"_checks", "data", "reference", "results", "experiments"},
     "exercises": {"_checks", "data", "reference"},
+    "widgets": {"_checks", "data", "reference", "analysis", "results", "experiments"},
     "claims": {"_checks", "results"},
     "claims_page": {"claims"},
-    "book": {"_checks", "data", "results", "figures", "exercises", "claims", "claims_page"},
-    "cli": {"_checks", "data", "results", "experiments", "benchmarks", "claims", "claims_page"},
+    "book": {"_checks", "data", "results", "figures", "exercises", "claims", "claims_page", "widgets"},
+    "cli": {"_checks", "data", "results", "experiments", "benchmarks", "claims", "claims_page", "widgets"},
     "__main__": {"cli"},
 }
 
@@ -124,7 +125,9 @@ def _loaded(statement: str) -> set[str]:
         ("import rnncourse.data", {"numpy"}),
         ("import rnncourse.exercises; rnncourse.exercises.known_ids()", {"numpy"}),
         ("import rnncourse.figures", {"numpy"}),
+        ("import rnncourse.widgets", {"numpy"}),
         ("import rnncourse.results", set()),
+        ("import rnncourse.claims as c; c.load(); c.stored(); import rnncourse.claims_page", set()),
     ],
 )
 def test_light_parts_load_numpy_alone(statement: str, packages: set[str]) -> None:

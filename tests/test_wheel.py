@@ -147,3 +147,12 @@ def test_what_needs_more_says_so(python: Path, tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "typer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_ledger_is_read_from_the_wheel(python: Path, tmp_path: Path) -> None:
+    """Its rows, and the evidence from the chapters that the wheel carries."""
+    code = "from rnncourse import claims as c; print(len(c.load()), len(c.stored()), c.chapters_folder())"
+    rows, evidence, folder = run(python, "-I", "-c", code, cwd=tmp_path).split(maxsplit=2)
+    assert int(rows) > 65
+    assert int(evidence) > 0
+    assert folder.strip().endswith("chapters") and str(ROOT) not in folder

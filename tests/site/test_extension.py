@@ -70,3 +70,17 @@ def test_every_page_of_the_contents_exists() -> None:
     names = [contents["root"]] + [c["file"] for part in contents["parts"] for c in part["chapters"]]
     pages = {p.relative_to(ROOT).with_suffix("").as_posix() for p in (ROOT / "chapters").glob("*.*")}
     assert sorted(names) == sorted(pages)
+
+
+def test_links_in_outputs_lead_to_pages(extension: ModuleType) -> None:
+    from docutils import nodes
+
+    html = '<a href="claims.ipynb#row-x">x</a> <a href="02-a.ipynb">a</a> <a href="https://b.org/c.ipynb">c</a> d.ipynb'
+    document = nodes.document(None, None)
+    document += [nodes.raw(text=html, format="html"), nodes.raw(text=html, format="latex"), nodes.literal(text=html)]
+    extension.link_outputs_to_pages(None, document, "chapters/x")
+    first, *others = document.children
+    assert first.astext() == (
+        '<a href="claims.html#row-x">x</a> <a href="02-a.html">a</a> <a href="https://b.org/c.ipynb">c</a> d.ipynb'
+    )
+    assert [node.astext() for node in others] == [html, html]
