@@ -15,12 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from matplotlib.figure import Figure
 
     from rnncourse.exercises import Given, Verdict
 
-__all__ = ["Drawing", "check", "claim", "digest", "given", "glue", "ledger", "setup", "show_source", "svg"]
+__all__ = [
+    "Drawing",
+    "check",
+    "claim",
+    "digest",
+    "export_widget",
+    "given",
+    "glue",
+    "ledger",
+    "setup",
+    "show_source",
+    "svg",
+    "widget",
+]
 
 # MyST-NB takes outputs with this prefix off the page and keeps them for {glue:text} under the name in the
 # metadata.
@@ -225,6 +239,46 @@ def svg(figure: Figure) -> Drawing:
     drawing = Drawing(save_svg(figure))
     plt.close(figure)
     return drawing
+
+
+def widget(name: str, *, alt: str) -> None:
+    """Show one of the course's interactive figures: a picture here, live on the course's site.
+
+    The output holds the picture itself, so it is seen in JupyterLab and on paper, too. It is read from the course's
+    files and the same on every machine.
+
+    Args:
+        name: such as "char-model"; see `rnncourse.widgets.WIDGETS`.
+        alt: what the picture shows, in words.
+
+    Raises:
+        TypeError: `alt` is not a string.
+        ValueError: there is no such widget, `alt` is empty.
+    """
+    from rnncourse import widgets
+
+    text, plain = widgets.html(name, alt=alt), f"<interactive figure {name}: {alt}>"
+    if _shell() is None:
+        print(plain)
+        return
+    from IPython.display import display
+
+    display({"text/html": text, "text/plain": plain}, raw=True)
+
+
+def export_widget(name: str, folder: str | Path, **options: Any) -> Path:
+    """Write an interactive figure of your own into a folder (see `rnncourse.widgets.export`).
+
+    Open the page that it returns in a browser; no server is needed.
+
+    Args:
+        name: such as "char-model"; see `rnncourse.widgets.WIDGETS`.
+        folder: made if it is not there.
+        options: what to build it from, such as `model` and `vocabulary`. Without any, the course's own is copied.
+    """
+    from rnncourse import widgets
+
+    return widgets.export(name, folder, **options)
 
 
 def given(exercise: str) -> Given:

@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html"
+WIDGETS = ROOT / "extra" / "widgets"
 SCREENSHOTS = ROOT / "_build" / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -227,3 +228,47 @@ def visit(browser: Any, server: str) -> Callable[[str, Mode], Visit]:
         return result
 
     return opened
+
+
+@pytest.fixture
+def live(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a widget's own page, extra/widgets/NAME.html, from the file: no book is built for it.
+
+    At the end the test fails if a page logged an error or asked for anything outside the widgets' folder.
+    """
+    contexts: list[Any] = []
+    wrong: list[str] = []
+    here = WIDGETS.as_uri() + "/"
+
+    def opened(
+        name: str,
+        *,
+        width: int = 1440,
+        height: int = 900,
+        scheme: str = "light",
+        javascript: bool = True,
+        motion: str = "no-preference",
+        folder: Path = WIDGETS,
+    ) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            java_script_enabled=javascript,
+            reduced_motion=motion,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(f"{m.type}: {m.text}"))
+        page.on("pageerror", lambda error: wrong.append(f"uncaught: {error}"))
+        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        allowed = (here, folder.as_uri() + "/", "data:", "blob:")
+        page.on("request", lambda r: r.url.startswith(allowed) or wrong.append(f"outside: {r.url}"))
+        page.goto((folder / f"{name}.html").as_uri())
+        if javascript:
+            page.locator(f'[data-widget="{name}"].is-live').wait_for()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
