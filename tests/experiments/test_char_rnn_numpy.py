@@ -167,7 +167,9 @@ def test_recorded_run():
     assert [s["seed"] for s in record["seeds"]] == list(range(experiment.SEEDS))
     assert all(s["modified"] == [] for s in record["seeds"])
     assert record["conclusion"]["goal_met"]
-    assert record["provenance"]["command"] == f"rnncourse experiment {NAME} --seeds {experiment.SEEDS}"
+    # Seeds 5 to 9 were added to a record of five.
+    assert record["provenance"]["command"] == f"rnncourse experiment {NAME} --seeds {experiment.SEEDS} --keep"
+    assert [len({s["commit"] for s in part}) for part in (record["seeds"][:5], record["seeds"][5:])] == [1, 1]
     path = Path(results.__file__).parent / f"{NAME}.json"
     assert path.stat().st_size < 200_000
 
