@@ -24,6 +24,8 @@ __all__ = ["EXPERIMENTS", "load"]
 
 EXPERIMENTS = {
     "char_rnn_numpy": "a character model in NumPy on tiny Shakespeare, beside n-grams and compressors (chapter 04)",
+    "gradient_by_lag": "gradients by lag: spectral radius, initialisers, depth, pruning (chapter 08)",
+    "long_lag_training": "the adding task under learning-rate schedules, clipping and depth (chapter 08)",
     "memory_of_past": "what a plain network's state keeps of its inputs, untrained and trained (chapter 02)",
 }
 
