@@ -36,6 +36,12 @@ from rnncourse.figures.style import (
     axes,
     colour,
 )
+from rnncourse.figures.training import (
+    plot_long_lag_course,
+    plot_long_lag_differences,
+    plot_long_lag_final,
+    plot_long_lag_solved,
+)
 
 __all__ = [
     "COLOURS",
@@ -53,6 +59,10 @@ __all__ = [
     "draw_time_index",
     "draw_two_feedbacks",
     "draw_two_paths",
+    "plot_long_lag_course",
+    "plot_long_lag_differences",
+    "plot_long_lag_final",
+    "plot_long_lag_solved",
     "plot_loss_by_context",
     "plot_scoreboard",
     "plot_surprise",
