@@ -52,10 +52,7 @@ Context
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import itertools
-import lzma
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -71,10 +68,12 @@ from rnncourse.reference import (
     bits_per_character,
     cross_entropy_forward,
     log_softmax,
-    rnn_forward,
     sample,
     tbptt,
 )
+
+from ._char_counting import COMPRESSORS, FORMS, compressed, development_split, losses_by_order
+from ._char_units import follow
 
 QUESTION = (
     "How well does a plain Elman network in NumPy predict the next character of tiny Shakespeare, beside interpolated "
@@ -162,19 +161,10 @@ def steps(settings: dict[str, Any], inputs: dict[str, Any]) -> tuple[int, int]:
 # ---- what does not depend on a seed
 
 
-FORMS = {"plain": False, "modified": True}
-BZIP2_BLOCK = 900_000
-COMPRESSORS = {
-    "gzip": lambda data: gzip.compress(data, 9, mtime=0),
-    "bzip2": lambda data: bz2.compress(data, 9),
-    "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
-}
-
-
 def common(settings: dict[str, Any], inputs: dict[str, Any], tick: Tick) -> dict[str, Any]:
     """Sizes of the split, the uniform guess, the compressors, the n-gram models."""
     V = len(inputs["vocabulary"])
-    forms = {form: _counting(form, settings, inputs, tick) for form in FORMS}
+    forms = {form: losses_by_order(form, settings, inputs, tick) for form in FORMS}
     best = {form: min(rows, key=lambda row: row["development_loss"]) for form, rows in forms.items()}
     form = min(best, key=lambda form: best[form]["development_loss"])
     order = best[form]["order"]
@@ -182,7 +172,7 @@ def common(settings: dict[str, Any], inputs: dict[str, Any], tick: Tick) -> dict
     surprise = -model.log_prob(inputs["vocabulary"].encode(inputs["passage"]))
     return {
         "train_characters": len(inputs["train"]),
-        "development_characters": len(_development(inputs["train_ids"])[1]),
+        "development_characters": len(development_split(inputs["train_ids"])[1]),
         "validation_characters": len(inputs["validation"]),
         "scored_characters": len(inputs["validation"]) - 1,
         "vocab_size": V,
@@ -192,53 +182,10 @@ def common(settings: dict[str, Any], inputs: dict[str, Any], tick: Tick) -> dict
         "kneser_ney_modified": forms["modified"],
         "kneser_ney_best_order": best["plain"]["order"],
         "counting_best": {"form": form, "order": order},
-        "compressors": {name: _compressed(name, inputs, tick) for name in COMPRESSORS},
+        "compressors": {name: compressed(name, inputs, tick) for name in COMPRESSORS},
         "passage": inputs["passage"],
         "passage_surprise_kneser_ney": surprise[1:].tolist(),
     }
-
-
-def _counting(form: str, settings: dict[str, Any], inputs: dict[str, Any], tick: Tick) -> list[dict[str, Any]]:
-    """One form of the n-gram model at every order: its loss on the development slice and on validation."""
-    V = len(inputs["vocabulary"])
-    train, development = _development(inputs["train_ids"])
-    rows = []
-    for order in settings["orders"]:
-        model = KneserNey(order, V, modified=FORMS[form])
-        chosen_by = -model.fit(train).log_prob(development)[1:].mean()
-        tick(f"{form} n-gram {order}, development")
-        loss = -model.fit(inputs["train_ids"]).log_prob(inputs["validation_ids"])[1:].mean()
-        tick(f"{form} n-gram {order}: {loss:.3f}")
-        rows.append(
-            {
-                "order": order,
-                "validation_loss": float(loss),
-                "bits_per_character": bits_per_character(float(loss)),
-                "development_loss": float(chosen_by),
-                "discounts": model.discounts,
-                "table_entries": sum(model.sizes),
-            }
-        )
-    return rows
-
-
-def _compressed(name: str, inputs: dict[str, Any], tick: Tick) -> dict[str, Any]:
-    train, validation = inputs["train"].encode(), inputs["validation"].encode()
-    size = COMPRESSORS[name]
-    sizes = {
-        "alone": {"bytes": len(size(validation))},
-        "after_training": {"bytes": len(size(train + validation)) - len(size(train))},
-    }
-    if name == "bzip2":
-        # A little less than a block, because bzip2 first writes out runs of equal bytes in its own way.
-        tail = train[-max(1, int(0.99 * BZIP2_BLOCK) - len(validation)) :]
-        extra = len(size(tail + validation)) - len(size(tail))
-        sizes["one_block"] = {"bytes": extra, "training_bytes": len(tail)}
-    tick(name)
-    for entry in sizes.values():
-        entry["bits_per_character"] = 8 * entry["bytes"] / len(inputs["validation"])
-        entry["nats_per_character"] = entry["bits_per_character"] * math.log(2)
-    return sizes
 
 
 # ---- one seed
@@ -296,7 +243,7 @@ def one_seed(seed: int, settings: dict[str, Any], inputs: dict[str, Any], tick: 
         "validation_curve": {"step": [s for s, _ in curve], "loss": [value for _, value in curve]},
         "cut_context": _cut_context(model, inputs["validation_ids"], settings),
         "smaller": smaller,
-        **({"stages": stages, **_units(model, inputs)} if seed == 0 else {}),
+        **({"stages": stages, **follow(model, inputs)} if seed == 0 else {}),
     }
 
 
@@ -340,11 +287,6 @@ def _steps_per_epoch(settings: dict[str, Any], ids: np.ndarray) -> int:
 
 def _training_steps(settings: dict[str, Any], inputs: dict[str, Any]) -> int:
     return settings["epochs"] * _steps_per_epoch(settings, inputs["train_ids"])
-
-
-def _development(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    cut = int(0.9 * len(ids))
-    return ids[:cut], ids[cut:]
 
 
 def _checkpoints(total: int) -> set[int]:
@@ -395,83 +337,6 @@ def _stage(model: RNNLanguageModel, settings: dict[str, Any], inputs: dict[str, 
         "sample": vocabulary.decode(drawn),
         "passage_surprise": model.surprise(vocabulary.encode(inputs["passage"])).tolist(),
     }
-
-
-# ---- hidden units that track something a reader can name
-
-
-def _units(model: RNNLanguageModel, inputs: dict[str, Any]) -> dict[str, Any]:
-    """For each feature of the text, the unit that follows it best, and that unit's course over the passage.
-
-    The correlation is measured on 20,000 characters of the validation text; a unit is taken once; its sign is turned so
-    that the correlation is positive. `saturated` is the share of all units' states beyond 0.95 on those characters.
-    """
-    text = inputs["validation"][:20_000]
-    states = _states(model, inputs["vocabulary"].encode(text))
-    passage = _states(model, inputs["vocabulary"].encode(inputs["passage"]))
-    units: list[dict[str, Any]] = []
-    for name, values in _features(text).items():
-        correlation = np.nan_to_num(_correlations(states, values))
-        correlation[[unit["unit"] for unit in units]] = 0
-        unit = int(np.abs(correlation).argmax())
-        sign = 1 if correlation[unit] >= 0 else -1
-        units.append(
-            {
-                "unit": unit,
-                "follows": name,
-                "correlation": float(abs(correlation[unit])),
-                "sign": sign,
-                "course": [round(float(h), 3) for h in sign * passage[:, unit]],
-            }
-        )
-    return {"units": units, "saturated": float((np.abs(states) > 0.95).mean())}
-
-
-def _states(model: RNNLanguageModel, ids: np.ndarray) -> np.ndarray:
-    """h after each symbol, of shape (N, H)."""
-    params = {name.removeprefix("rnn."): p for name, p in model.params.items() if name.startswith("rnn.")}
-    x = model.params["embedding.weight"][ids[:, None]]
-    output, _, _ = rnn_forward(x, model.initial_state(1), params, nonlinearity=model.nonlinearity)
-    return output[:, 0]
-
-
-def _correlations(states: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of each unit with `values`; NaN for what never changes."""
-    h = states - states.mean(0)
-    v = values - values.mean()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return v @ h / np.sqrt((v @ v) * (h * h).sum(0))
-
-
-def _features(text: str) -> dict[str, np.ndarray]:
-    """Things one can say about the text up to and including each character."""
-    columns: dict[str, list[float]] = {
-        "in a speaker's name": [],
-        "position in the line": [],
-        "letters since the last non-letter": [],
-        "last character is a space or line end": [],
-        "last character is a vowel": [],
-        "last character is a capital": [],
-        "last character ends a sentence": [],
-        "characters since a line's or clause's end": [],
-    }
-    line = word = clause = 0
-    lines = text.split("\n")
-    row, speaker = 0, _is_speaker(lines[0])
-    for c in text:
-        line, word = line + 1, word + 1 if c.isalpha() else 0
-        clause = 0 if c in ",.;:?!\n" else clause + 1
-        if c == "\n":
-            line, row = 0, row + 1
-            speaker = _is_speaker(lines[row])
-        values = (speaker, line, word, c in " \n", c in "aeiouAEIOU", c.isupper(), c in ".?!", clause)
-        for column, value in zip(columns.values(), values, strict=True):
-            column.append(float(value))
-    return {name: np.array(column) for name, column in columns.items()}
-
-
-def _is_speaker(line: str) -> bool:
-    return line.endswith(":") and line[:1].isupper()
 
 
 # ---- the decision

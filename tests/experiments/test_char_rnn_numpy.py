@@ -14,7 +14,7 @@ import pytest
 
 from rnncourse import results
 from rnncourse.data import Vocabulary
-from rnncourse.experiments import _run
+from rnncourse.experiments import _char_counting, _char_units, _run
 from rnncourse.experiments import char_rnn_numpy as experiment
 from rnncourse.reference import KneserNey, RNNLanguageModel
 
@@ -51,7 +51,7 @@ def test_loss_in_streams(model):
 
 def test_states_are_those_behind_the_predictions(model):
     ids = np.random.default_rng(1).integers(0, 7, 20)
-    states = experiment._states(model, ids)
+    states = _char_units.states(model, ids)
     logits, h_n, _ = model.forward(ids[:, None], model.initial_state(1))
     np.testing.assert_allclose(states[-1], h_n[0], rtol=1e-12)
     readout = states @ model.params["readout.weight"].T + model.params["readout.bias"]
@@ -62,14 +62,14 @@ def test_correlations():
     rng = np.random.default_rng(2)
     states, values = rng.normal(size=(50, 3)), rng.normal(size=50)
     states[:, 2] = 0.5
-    got = experiment._correlations(states, values)
+    got = _char_units.correlations(states, values)
     np.testing.assert_allclose(got[:2], [np.corrcoef(states[:, k], values)[0, 1] for k in (0, 1)], rtol=1e-12)
     assert np.isnan(got[2])
 
 
 def test_features():
     text = "ABE:\nOh my.\nso, it"
-    features = {name: column.tolist() for name, column in experiment._features(text).items()}
+    features = {name: column.tolist() for name, column in _char_units.features(text).items()}
     assert all(len(column) == len(text) for column in features.values())
     assert features["in a speaker's name"] == [1] * 4 + [0] * 14
     assert features["position in the line"] == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6]
@@ -84,7 +84,7 @@ def test_features():
 def test_compressed_sizes():
     inputs = {"train": "abc " * 500, "validation": "abc " * 50}
     ticks = []
-    got = experiment._compressed("gzip", inputs, ticks.append)
+    got = _char_counting.compressed("gzip", inputs, ticks.append)
     alone = len(gzip.compress(b"abc " * 50, 9, mtime=0))
     assert got["alone"]["bytes"] == alone
     assert got["alone"]["bits_per_character"] == 8 * alone / 200
@@ -94,10 +94,10 @@ def test_compressed_sizes():
 
 
 def test_bzip2_in_one_block(monkeypatch):
-    monkeypatch.setattr(experiment, "BZIP2_BLOCK", 400)
+    monkeypatch.setattr(_char_counting, "BZIP2_BLOCK", 400)
     rng = np.random.default_rng(0)
     inputs = {part: "".join(rng.choice(list("abcd"), n)) for part, n in (("train", 1000), ("validation", 100))}
-    got = experiment._compressed("bzip2", inputs, lambda text: None)["one_block"]
+    got = _char_counting.compressed("bzip2", inputs, lambda text: None)["one_block"]
     tail = inputs["train"][-296:].encode()
     assert got["training_bytes"] == 296
     assert got["bytes"] == len(bz2.compress(tail + inputs["validation"].encode(), 9)) - len(bz2.compress(tail, 9))
@@ -263,7 +263,7 @@ def test_the_best_order_is_the_development_slices_and_losses_are_the_rules():
 
 def test_compressed_after_training_is_the_growth():
     train, validation = "abc " * 500, "xyz, abc " * 50
-    got = experiment._compressed("gzip", {"train": train, "validation": validation}, lambda text: None)
+    got = _char_counting.compressed("gzip", {"train": train, "validation": validation}, lambda text: None)
     sizes = [len(gzip.compress(text.encode(), 9, mtime=0)) for text in (train, train + validation)]
     assert got["after_training"]["bytes"] == sizes[1] - sizes[0]
 
