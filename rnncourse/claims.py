@@ -43,7 +43,7 @@ VERDICTS = ("holds", "holds with limits", "does not hold", "not settled")
 
 #: The parts of the book that a statement may belong to.
 BOOK_PARTS = {
-    1: "Mathematics of recurrent networks",
+    1: "The mathematics of recurrent networks",
     2: "Gradient problems",
     3: "LSTM and GRU",
     4: "Optimisation",
@@ -319,7 +319,7 @@ def _pair(name: str, value: Any) -> tuple[bool | None, str]:
     if not isinstance(value[1], str):
         raise TypeError(f"{name}: the evidence must be text, got {type(value[1]).__name__} {value[1]!r}")
     text = value[1].strip()
-    if not text or "\n" in text:
+    if len(text.splitlines()) != 1:
         raise ClaimError(f"{name}: the evidence must be one line of text, got {value[1]!r}")
     return outcome, text
 
@@ -452,5 +452,5 @@ def _settled_fields(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_text(name: str, value: Any) -> None:
-    if not isinstance(value, str) or not value.strip() or "\n" in value:
+    if not isinstance(value, str) or len(value.strip().splitlines()) != 1:
         raise LedgerError(f"{name} must be one line of text, got {value!r}")

@@ -320,8 +320,8 @@ def _part_title(number: int) -> str:
 
 
 def _page_title(page: str) -> str:
-    number, _, name = page.partition("-")
-    return f"chapter {number}, {name.replace('-', ' ')}" if number.isdigit() else page.replace("-", " ")
+    number = page.partition("-")[0]
+    return f"chapter {number}" if number.isdigit() else page.replace("-", " ")
 
 
 def _sources(claim: Claim) -> str:

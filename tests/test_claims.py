@@ -248,6 +248,7 @@ def test_settle(sample: Path) -> None:
         ({**GOOD, "state": (True, 0.8)}, TypeError, "part state: the evidence must be text, got float 0.8"),
         ({**GOOD, "state": (True, "")}, ClaimError, "part state: the evidence must be one line of text"),
         ({**GOOD, "state": (True, " \n")}, ClaimError, "part state: the evidence must be one line of text"),
+        ({**GOOD, "state": (True, "a\u2028b")}, ClaimError, "part state: the evidence must be one line of text"),
         ({**GOOD, "state": (True, "a\nb")}, ClaimError, "part state: the evidence must be one line of text"),
     ],
 )
