@@ -17,13 +17,14 @@ PACKAGE = Path(rnncourse.__file__).parent
 #: Which parts of the package a part may import, at the top of a module or inside a function. Data flows downwards.
 ALLOWED: dict[str, set[str]] = {
     "_checks": set(),
+    "_registry": set(),
     "data": {"_checks"},
     "reference": {"_checks"},
     "analysis": {"_checks", "reference"},
     "results": {"_checks"},
     "figures": {"_checks", "results"},
-    "experiments": {"_checks", "data", "reference", "analysis", "results"},
-    "benchmarks": {"_checks", "data", "reference", "results", "experiments"},
+    "experiments": {"_checks", "_registry", "data", "reference", "analysis", "results"},
+    "benchmarks": {"_checks", "_registry", "data", "reference", "results", "experiments"},
     "exercises": {"_checks", "data", "reference"},
     "widgets": {"_checks", "data", "reference", "analysis", "results", "experiments"},
     "claims": {"_checks", "results"},

@@ -6,8 +6,9 @@ for JSON, and `table(record)`, the same as text. Nothing is timed before it agre
 
 from __future__ import annotations
 
-import importlib
 from types import ModuleType
+
+from .._registry import load_listed
 
 __all__ = ["BENCHMARKS", "load"]
 
@@ -22,6 +23,4 @@ def load(name: str) -> ModuleType:
     Raises:
         KeyError: there is no such benchmark; the message lists those there are.
     """
-    if name not in BENCHMARKS:
-        raise KeyError(f"there is no benchmark {name!r}: choose one of {', '.join(sorted(BENCHMARKS))}")
-    return importlib.import_module(f"rnncourse.benchmarks.{name}")
+    return load_listed("benchmark", __name__, BENCHMARKS, name)

@@ -17,8 +17,9 @@
 
 from __future__ import annotations
 
-import importlib
 from types import ModuleType
+
+from .._registry import load_listed
 
 __all__ = ["EXPERIMENTS", "load"]
 
@@ -36,6 +37,4 @@ def load(name: str) -> ModuleType:
     Raises:
         KeyError: there is no such experiment; the message lists those there are.
     """
-    if name not in EXPERIMENTS:
-        raise KeyError(f"there is no experiment {name!r}: choose one of {', '.join(sorted(EXPERIMENTS))}")
-    return importlib.import_module(f"rnncourse.experiments.{name}")
+    return load_listed("experiment", __name__, EXPERIMENTS, name)
