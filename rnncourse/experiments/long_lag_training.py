@@ -113,13 +113,41 @@ T_QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2
 
 #: Initial rates, the best of the pilot's: by regime, then schedule and clipping, or equality and depth.
 RATES: dict[str, dict[str, float]] = {
-    regime: dict.fromkeys(
-        [f"{schedule} {clipping}" for schedule in SCHEDULES for clipping in ("clipped", "free")]
-        + [f"equal parameters, {L} layers" for L in (2, 4, 8)]
-        + [f"equal width, {L} layers" for L in (2, 4)],
-        rate,
-    )
-    for regime, rate in (("short", 0.004), ("long", 0.002), ("edge", 0.15))
+    "short": {
+        "constant clipped": 0.004,
+        "constant free": 0.004,
+        "exponential clipped": 0.008,
+        "exponential free": 0.004,
+        "plateau clipped": 0.008,
+        "plateau free": 0.004,
+        "cosine clipped": 0.008,
+        "cosine free": 0.008,
+        "warmup clipped": 0.008,
+        "warmup free": 0.004,
+        "equal parameters, 2 layers": 0.004,
+        "equal parameters, 4 layers": 0.004,
+        "equal parameters, 8 layers": 0.001,
+        "equal width, 2 layers": 0.002,
+        "equal width, 4 layers": 0.002,
+    },
+    "long": {
+        "constant clipped": 0.002,
+        "constant free": 0.001,
+        "exponential clipped": 0.002,
+        "exponential free": 0.004,
+        "plateau clipped": 0.004,
+        "plateau free": 0.004,
+        "cosine clipped": 0.002,
+        "cosine free": 0.002,
+        "warmup clipped": 0.001,
+        "warmup free": 0.001,
+        "equal parameters, 2 layers": 0.002,
+        "equal parameters, 4 layers": 0.002,
+        "equal parameters, 8 layers": 0.001,
+        "equal width, 2 layers": 0.002,
+        "equal width, 4 layers": 0.001,
+    },
+    "edge": {f"{schedule} {clipping}": 0.15 for schedule in SCHEDULES for clipping in ("clipped", "free")},
 }
 
 Tick = Callable[[str], None]
