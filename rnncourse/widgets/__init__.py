@@ -26,6 +26,7 @@ __all__ = ["WIDGETS", "Built", "export", "html", "load", "pack", "read", "static
 #: The widgets, each with what it shows. The module of a widget has its name, with underscores.
 WIDGETS = {
     "char-model": "a trained character model types on from a prompt and shows its hidden state (chapter 04)",
+    "gradient-by-lag": "the gradient by the input k steps back, at a chosen spectral radius and depth (chapter 08)",
 }
 
 _SHARED = ("common.js", "widgets.css")
@@ -60,8 +61,8 @@ def static_folder() -> Path:
 def load(name: str) -> ModuleType:
     """The module of a widget.
 
-    Its `build(**options)` makes a `Built` of a reader's own options; its `course()` returns the options of the course's
-    own widget, after training what must be trained.
+    Its `build(**options)` makes a `Built` of a reader's own options; its `course(quick=False)` returns the options of
+    the course's own widget, after training what must be trained.
 
     Args:
         name: one of `WIDGETS`.
