@@ -1,4 +1,4 @@
-"""The command `rnncourse`: repeat an experiment, time the code, look up a claim.
+"""The command `rnncourse`: repeat an experiment, time the code, look up a claim, make an interactive figure.
 
 `rnncourse --version` needs Python alone. The other commands are a Typer application; NumPy, PyTorch and the rest are
 imported inside the command that needs them.
@@ -48,7 +48,7 @@ def build_app() -> "typer.Typer":
 
     app = typer.Typer(
         name="rnncourse",
-        help="The course's command line: repeat an experiment, time the code, look up a claim.",
+        help="The course's command line: repeat an experiment, time the code, look up a claim, make a widget.",
         epilog="Examples:\n\nrnncourse experiment char_rnn_numpy --quick\n\nrnncourse bench reference\n\n"
         "rnncourse claims --open",
         no_args_is_help=True,
@@ -200,6 +200,49 @@ def build_app() -> "typer.Typer":
         typer.echo(ledger_text(chosen, width))
         if chosen:
             typer.echo("\n" + textwrap.fill(counts_text(chosen), width))
+
+    @app.command(
+        epilog="Examples:\n\nrnncourse widget\n\nrnncourse widget char-model --output my-folder\n\n"
+        "rnncourse widget char-model --quick --output my-folder"
+    )
+    def widget(
+        name: Annotated[str | None, typer.Argument(help="Which one. Without it: list them.")] = None,
+        quick: Annotated[
+            bool, typer.Option("--quick", help="A model trained for seconds, to see that it works.")
+        ] = False,
+        output: Annotated[
+            Path | None,
+            typer.Option(help="The folder (default: extra/widgets of the checkout; with --quick: none)."),
+        ] = None,
+    ) -> None:
+        """Make an interactive figure of the course anew, training what must be trained."""
+        from rnncourse import widgets
+
+        if name is None:
+            typer.echo(_listing(widgets.WIDGETS))
+            return
+        _check_name("widget", name, widgets.WIDGETS)
+
+        from rnncourse.data import DataError
+        from rnncourse.experiments import _record
+
+        folder = output
+        try:
+            if folder is None and not quick:
+                _record.default_output(name)  # says so where the package is installed, not checked out
+                folder = widgets.static_folder()
+            if folder is not None and folder.exists() and not folder.is_dir():
+                _fail(f"--output must name a folder, got the file {folder}")
+            options = widgets.load(name).course(**({"quick": True} if quick else {}))
+            page = None if folder is None else widgets.export(name, folder, **options)
+        except (DataError, _record.RecordError) as error:
+            _fail(str(error))
+        except OSError as error:
+            _fail(f"cannot write to {folder}: {error.strerror}")
+        except KeyboardInterrupt:
+            typer.echo("\nInterrupted. Nothing was written.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        _report({}, page)
 
     def _show_claim(id: str, width: int) -> None:
         from rnncourse.claims import LedgerError, chapters_folder, get, stored
