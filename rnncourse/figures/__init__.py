@@ -17,6 +17,18 @@ from rnncourse.figures.export import (
     save_svg,
     small_png,
 )
+from rnncourse.figures.memory import (
+    plot_capacity,
+    plot_kept_by_lag,
+)
+from rnncourse.figures.gradients import (
+    plot_lags_by_depth,
+    plot_lags_by_initialiser,
+    plot_lags_by_radius,
+    plot_pruning,
+    plot_rate_by_depth,
+    plot_rate_by_radius,
+)
 from rnncourse.figures.plots import (
     plot_loss_by_context,
     plot_scoreboard,
@@ -59,11 +71,19 @@ __all__ = [
     "draw_time_index",
     "draw_two_feedbacks",
     "draw_two_paths",
+    "plot_capacity",
+    "plot_kept_by_lag",
+    "plot_lags_by_depth",
+    "plot_lags_by_initialiser",
+    "plot_lags_by_radius",
     "plot_long_lag_course",
     "plot_long_lag_differences",
     "plot_long_lag_final",
     "plot_long_lag_solved",
     "plot_loss_by_context",
+    "plot_pruning",
+    "plot_rate_by_depth",
+    "plot_rate_by_radius",
     "plot_scoreboard",
     "plot_surprise",
     "plot_surprise_stages",
