@@ -7,6 +7,7 @@ A rule takes a `Notebook` and returns its complaints, each a sentence for the au
 from __future__ import annotations
 
 import ast
+import html
 import re
 import textwrap
 from collections import Counter
@@ -555,6 +556,39 @@ def figures_are_described(notebook: Notebook) -> list[str]:
     return problems
 
 
+def widgets_are_described(notebook: Notebook) -> list[str]:
+    """An interactive figure has a compared cell of its own, words for its picture, and files that exist."""
+    problems = []
+    for cell in notebook.code:
+        found = calls(cell, "widget")
+        if not found:
+            continue
+        if "nbval-ignore-output" in tags(cell):
+            problems.append(f"a widget stands in a compared cell: {_start(cell)}")
+        last = tree(cell).body[-1]
+        if len(found) != 1 or not isinstance(last, ast.Expr) or ast.dump(last.value) != ast.dump(found[0]):
+            problems.append(f"one call of widget in a cell, as its last statement: {_start(cell)}")
+            continue
+        name = getattr(found[0].args[0], "value", None) if found[0].args else None
+        words = next((getattr(k.value, "value", None) for k in found[0].keywords if k.arg == "alt"), None)
+        if not isinstance(name, str) or not isinstance(words, str):
+            problems.append(f"a widget's name and alt are written out: {_start(cell)}")
+            continue
+        if len(words) < 40:
+            problems.append(f"widget {name} needs alt text of 40 characters, got {words!r}")
+        if literal_numbers(words):
+            problems.append(
+                f"the alt text of widget {name} has numbers that nothing computes: {literal_numbers(words)}"
+            )
+        text = output_text(cell)
+        if f'data-widget="{name}"' not in text or f'alt="{html.escape(words)}"' not in text:
+            problems.append(f"the stored output of widget {name} is another: run tools/execute.py")
+        for file in re.findall(r'(?:src|href)="(\.\./widgets/[^"]+)"', text):
+            if not (ROOT / "extra" / file.removeprefix("../")).is_file():
+                problems.append(f"widget {name} needs extra/{file.removeprefix('../')}, which is not there")
+    return problems
+
+
 def plots_are_digested(notebook: Notebook) -> list[str]:
     """What a compared cell plots as PNG is digested, under the figure's name; SVG holds drawings alone."""
     problems = []
@@ -768,6 +802,7 @@ RULES: tuple[Rule, ...] = (
     numbers_in_maths_are_computed,
     claims_are_computed,
     figures_are_described,
+    widgets_are_described,
     plots_are_digested,
     pictures_are_small,
     nothing_of_this_machine,

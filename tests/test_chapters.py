@@ -106,6 +106,18 @@ claim(
 )"""
 
 
+WIDGET = """\
+from rnncourse.book import widget
+
+widget("char-model", alt="A text that a model has typed, and its state as a grid of coloured cells.")"""
+
+
+def _widget_output(name: str = "char-model", file: str = "common.js"):
+    alt = "A text that a model has typed, and its state as a grid of coloured cells."
+    html = f'<div data-widget="{name}"><img alt="{alt}"></div><script src="../widgets/{file}"></script>'
+    return new_output("display_data", data={"text/html": html, "text/plain": "<interactive figure>"})
+
+
 def _claim_output(id_: str = "it-decays", verdict: str = "holds with limits", **outcomes: bool | None):
     outcomes = outcomes or {"a": True, "b": False}
     evidence = {key: "the state is 0.848" for key in outcomes}
@@ -170,6 +182,7 @@ def _good() -> Notebook:
             "print(t)", outputs=_say("took 12.3 s, 4,567 it/s"), metadata={"tags": ["measured"], "cell": "time"}
         ),
         new_code_cell(CLAIM, outputs=[_claim_output()], metadata={"cell": "claim"}),
+        new_code_cell(WIDGET, outputs=[_widget_output()], metadata={"cell": "widget"}),
         new_markdown_cell("## Back to the quiz\n\n## What goes wrong in practice\n\n## Exercises"),
         *[cell for k in (1, 2, 3) for cell in _exercise(k)],
         new_markdown_cell("## Looking back\n\n## Summary\n\n" + _box("summary", points) + "\n## Further reading"),
@@ -299,9 +312,9 @@ def _fewer_figures(notebook: Notebook) -> None:
     notebook.cells = [cell for cell in notebook.cells if cell.metadata.get("cell") != "png"]
 
 
-def _stored(*outputs) -> Callable[[Notebook], None]:
+def _stored(*outputs, cell: str = "claim") -> Callable[[Notebook], None]:
     def change(notebook: Notebook) -> None:
-        _cell(notebook, "claim").outputs = list(outputs)
+        _cell(notebook, cell).outputs = list(outputs)
 
     return change
 
@@ -402,6 +415,15 @@ FAULTS: Sequence[tuple[Rule, Callable[[Notebook], None]]] = (
     (rules.figures_are_described, _prose("![](picture.png)")),
     (rules.figures_are_described, _prose("```{figure} picture.png\n:name: fig-02-x\n```")),
     (rules.figures_are_described, _drop("png", 1)),
+    (rules.widgets_are_described, _tags("widget", "asserted", "nbval-ignore-output")),
+    (rules.widgets_are_described, _edit("widget", "widget(", "x = widget(")),
+    (rules.widgets_are_described, _edit("widget", 'widget("char-model"', "widget(name")),
+    (rules.widgets_are_described, _edit("widget", ", and its state as a grid of coloured cells", "")),
+    (rules.widgets_are_described, _edit("widget", "a grid", "a grid of 384")),
+    (rules.widgets_are_described, _edit("widget", "coloured cells", "many coloured cells")),
+    (rules.widgets_are_described, _stored(cell="widget")),
+    (rules.widgets_are_described, _stored(_widget_output("gradient-by-lag"), cell="widget")),
+    (rules.widgets_are_described, _stored(_widget_output(file="absent.js"), cell="widget")),
     (rules.plots_are_digested, _drop("png", 0)),
     (rules.plots_are_digested, _tags("live")),
     (rules.pictures_are_small, _large_picture),

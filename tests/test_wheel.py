@@ -120,13 +120,24 @@ def test_it_carries_the_chapters_and_the_results(names: set[str]) -> None:
     assert results <= names
 
 
+def test_it_carries_the_widgets(names: set[str], wheel: Path, tmp_path: Path) -> None:
+    widgets = {f"rnncourse/widgets/static/{path.name}" for path in (ROOT / "extra" / "widgets").iterdir()}
+    assert "rnncourse/widgets/static/common.js" in widgets
+    assert widgets <= names
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    code = "from rnncourse.widgets import export; print(export('char-model', 'mine'))"
+    run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(tmp_path / "unpacked"))
+    assert (tmp_path / "mine" / "char-model.data.js").is_file()
+
+
 def test_it_carries_the_whole_package_and_nothing_else(names: set[str]) -> None:
     tracked = run("git", "ls-files", "rnncourse", "chapters", cwd=ROOT).split("\n") if (ROOT / ".git").exists() else []
     expected = {name if name.startswith("rnncourse/") else f"rnncourse/{name}" for name in tracked if name}
     if expected:
         assert expected - names == set(), "tracked files that the wheel lacks"
     kinds = {Path(name).suffix for name in names if not name.startswith(f"rnncourse-{VERSION}.dist-info/")}
-    assert kinds <= {".py", ".ipynb", ".md", ".json", ".toml", ".typed"}
+    assert kinds <= {".py", ".ipynb", ".md", ".json", ".toml", ".typed", ".js", ".css", ".svg", ".html"}
     stray = [n for n in names if re.search(r"(^|/)(tests?|_build|\.|__pycache__)|checkpoint|\.txt$", n)]
     assert [n for n in stray if ".dist-info/" not in n] == []
 
