@@ -17,10 +17,6 @@ from rnncourse.figures.export import (
     save_svg,
     small_png,
 )
-from rnncourse.figures.memory import (
-    plot_capacity,
-    plot_kept_by_lag,
-)
 from rnncourse.figures.gradients import (
     plot_lags_by_depth,
     plot_lags_by_initialiser,
@@ -28,6 +24,10 @@ from rnncourse.figures.gradients import (
     plot_pruning,
     plot_rate_by_depth,
     plot_rate_by_radius,
+)
+from rnncourse.figures.memory import (
+    plot_capacity,
+    plot_kept_by_lag,
 )
 from rnncourse.figures.plots import (
     plot_loss_by_context,
