@@ -176,8 +176,9 @@
     const mean = each(k => logs.reduce((sum, one) => sum + one[k], 0) / B); // of the logarithms: the geometric mean
     const radius = each(k => k * Math.log10(settings.radius));
     const paths = each(k => radius[k] + logPaths(k, L) / Math.LN10);
+    const peak = mean.indexOf(Math.max(...mean));
     let onePercent = lags + 1;
-    while (onePercent > 0 && !(mean[onePercent - 1] >= mean[0] - 2)) onePercent--;
+    while (onePercent > 0 && !(mean[onePercent - 1] >= mean[peak] - 2)) onePercent--;
     const shown = h.subarray((T - lags) * L * B * H);
     return {
       settings: {...settings}, logs, mean, radius, paths,
@@ -186,8 +187,8 @@
       slope: fit(mean, lags / 2, lags) * Math.LN10,
       radiusSlope: Math.log(settings.radius),
       pathsSlope: fit(paths, lags / 2, lags) * Math.LN10,
-      onePercent: onePercent > lags ? null : onePercent, // from this lag on less than 1 % of what is at lag 0
-      peak: mean.indexOf(Math.max(...mean)),
+      peak,
+      onePercent: onePercent > lags ? null : onePercent, // from this lag on less than 1 % of the largest is left
       zeroFrom: mean.indexOf(-Infinity), // the lag from which a sequence's gradient is exactly zero; -1: there is none
       flat: shown.reduce((count, one) => count + (slope(one) < steepest / 10), 0) / shown.length,
       norm: spectralNorm(net, settings),
@@ -201,7 +202,7 @@
   const superscript = number => String(number).replace(/./g, one => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(one)]);
 
   const digits = (value, n = 2) => value.toFixed(n).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
-  const nats = slope => `${digits(slope)} nats a step`;
+  const aStep = slope => `${digits(slope)} a step`;
 
   // A number given by its log10: 0.043, 17, 3.2·10⁻¹².
   function written(log) {
@@ -231,7 +232,7 @@
       parts.push(`First it grows, to ${written(mean[peak] - mean[0])} times its size at lag 0, at lag ${peak}.`);
     parts.push(onePercent === null ?
       `At lag ${last} it is ${written(mean[last] - mean[0])} times what it is at lag 0.` :
-      `From lag ${onePercent} on, less than 1\u00a0% of what it is at lag 0 is left.`);
+      `From lag ${onePercent} on, less than 1\u00a0% of its largest size is left.`);
     if (settings.depth > 1) {
       const log = logPaths(last, settings.depth) / Math.LN10;
       const count = log < 6 ? Math.round(10 ** log).toLocaleString("en") : written(log);
@@ -380,7 +381,7 @@
     const plot = element("div", {class: "plot"}, svg);
     const numbers = {};
     const list = element("dl", {}, [
-      ["slope", "measured slope, lags 50 to 100"], ["radiusSlope", "slope by the radius alone, ln radius"],
+      ["slope", "measured slope in nats, lags 50 to 100"], ["radiusSlope", "slope by the radius alone, in nats"],
       ["norm", "most that W can stretch in one step, ‖W‖"], ["flat", "units with under a tenth of the steepest slope"],
     ].map(([name, words]) => element("div", {}, element("dt", {}, words), numbers[name] = element("dd", {}))));
     const words = element("p", {id: wordsId, role: "status"});
@@ -401,8 +402,8 @@
 
     function show() {
       draw(tools, svg, result, kept);
-      numbers.slope.textContent = result.zeroFrom < 0 ? nats(result.slope) : "no gradient";
-      numbers.radiusSlope.textContent = nats(result.radiusSlope);
+      numbers.slope.textContent = result.zeroFrom < 0 ? aStep(result.slope) : "no gradient";
+      numbers.radiusSlope.textContent = aStep(result.radiusSlope);
       numbers.norm.textContent = `${digits(result.norm)} times`;
       numbers.flat.textContent = `${Math.round(100 * result.flat)}\u00a0%`;
       tabulate();

@@ -178,7 +178,7 @@ def network(seed: int = SEED) -> Network:
     )
 
 
-def course(quick: bool = False) -> dict[str, Any]:
+def course(*, quick: bool = False) -> dict[str, Any]:
     """The options of the course's own widget.
 
     Args:
