@@ -292,14 +292,15 @@
     const text = (x, y, content, attributes) => drawn("text", {x, y, ...attributes}, content);
     const parts = [];
 
-    const lost = (from, to, words, side) => {             // what float32 cannot hold
+    const lost = (from, to, place) => {                   // what float32 cannot hold
       if (from > to - 0.5) return;
       const y = Y(to), tall = Y(from) - y;
       parts.push(drawn("rect", {x: left, y, width: right - left, height: tall, class: "float32"}));
-      if (tall > 18) parts.push(text(right - 6, side(y, y + tall), words, {class: "note", "text-anchor": "end"}));
+      if (tall > 18) parts.push(place(y, y + tall));
     };
-    lost(axis.low, FLOAT32[0], "below float32", (_, low) => low - 6);
-    lost(FLOAT32[1], axis.high, "beyond float32", high => high + 15);
+    lost(axis.low, FLOAT32[0], (_, low) =>
+      text(right - 6, low - 6, "below float32", {class: "note", "text-anchor": "end"}));
+    lost(FLOAT32[1], axis.high, high => text(left + 6, high + 15, "beyond float32", {class: "note"}));
     for (let log = axis.low; log <= axis.high; log += axis.step)
       parts.push(
         drawn("line", {x1: left, x2: right, y1: Y(log), y2: Y(log), class: log ? "grid" : "one"}),
