@@ -189,3 +189,29 @@ def test_quick_bench():
     assert done.exit_code == 0, done.output
     assert re.search(r"35\s+1\s+64\s+[\d.]+ \(1\)\s+[\d.]+ \(1\)\s+[\d.]+", done.output)
     assert done.stdout.endswith("Nothing was written.\n")
+
+
+def test_widgets_are_listed():
+    from rnncourse.widgets import WIDGETS
+
+    lines = invoke("widget").output.splitlines()
+    assert [line.split()[0] for line in lines] == list(WIDGETS)
+
+
+def test_widget_quick_writes_where_it_is_told(tmp_path):
+    done = invoke("widget", "char-model", "--quick", "--output", str(tmp_path / "mine"))
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, f"Written to {tmp_path / 'mine' / 'char-model.html'}")
+    assert (tmp_path / "mine" / "char-model.data.js").is_file()
+    done = invoke("widget", "char-model", "--quick")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "Nothing was written.")
+
+
+def test_widget_faults_are_told(tmp_path):
+    done = invoke("widget", "char-modle")
+    assert done.exit_code == cli.USAGE_ERROR
+    assert "there is no widget 'char-modle'; there are: char-model" in done.output
+    assert "Did you mean char-model?" in done.output
+    (tmp_path / "file").write_text("")
+    done = invoke("widget", "char-model", "--quick", "--output", str(tmp_path / "file"))
+    assert done.exit_code == cli.USAGE_ERROR
+    assert "--output must name a folder" in done.output

@@ -192,7 +192,7 @@
     const columns = [24, 32, 16, 20, 12, 10, 8].find(n => H % n === 0 && H / n <= n) || Math.ceil(Math.sqrt(1.5 * H));
     const gridId = tools.freshId();
     const cells = Array.from({length: H}, (_, i) => element("div", {class: "char-cell", id: `${gridId}-${i}`,
-      role: "option", "aria-selected": "false", "data-unit": i}));
+      role: "option", "aria-label": `unit ${i}`, "aria-selected": "false", "data-unit": i}));
     const grid = element("div", {class: "char-grid", role: "listbox", tabindex: "0",
       "aria-label": `Hidden state: ${H} units, ${columns} in a row. Arrow keys move, Enter colours the text.`,
       style: `--columns: ${columns}`, onpointerover: hover, onpointerdown: hover, onclick: click, onkeydown: key,
@@ -216,11 +216,13 @@
       text, live,
       element("div", {class: "char-panels"},
         element("section", {"aria-label": "Hidden state"},
-          element("p", {class: "rnn-title"}, "Hidden state ", element("span", {class: "char-legend", "aria-hidden": "true"},
-            "\u22121", element("span", {class: "char-scale"}), "1")),
+          element("p", {class: "rnn-title"}, "Hidden state ",
+            element("span", {class: "char-legend", "aria-hidden": "true"},
+              "\u22121", element("span", {class: "char-scale"}), "1")),
           grid, said,
           element("div", {class: "rnn-row"},
-            element("div", {class: "rnn-control char-short"}, element("label", {for: unitId}, "Colour the text by unit"), unitNumber),
+            element("div", {class: "rnn-control char-short"},
+              element("label", {for: unitId}, "Colour the text by unit"), unitNumber),
             none),
           known && element("div", {class: "rnn-row"}, known.node)),
         element("section", {"aria-label": "Next character"},
@@ -387,9 +389,11 @@
 
     function describe() {
       const i = looked;
-      const chosen = unit === null ? "Choose a unit, and it colours the text." : `The text is coloured by unit ${unit}.`;
+      const chosen = unit === null ? "Choose one, and it colours the text." : `The text is coloured by unit ${unit}.`;
       const what = data.units.find(u => u.unit === i);
-      const follows = what ? ` It turns ${what.sign < 0 ? "violet" : "orange"} with: ${what.follows} (correlation ${fixed(what.correlation, 2)}).` : "";
+      const turns = what && (what.sign < 0 ? "violet" : "orange");
+      const follows = what
+        ? ` It turns ${turns} with: ${what.follows} (correlation ${fixed(what.correlation, 2)}).` : "";
       said.textContent = `Unit ${i}: ${fixed(state()[i], 2)}.${follows} ${chosen}`;
       cells[i].setAttribute("aria-label", `unit ${i}, ${fixed(state()[i], 2)}`);
     }
@@ -420,7 +424,8 @@
     }
 
     function key(event) {
-      const moves = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -looked, End: H - 1 - looked};
+      const moves = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns,
+        Home: -looked, End: H - 1 - looked};
       if (event.key in moves) look(Math.min(H - 1, Math.max(0, looked + moves[event.key])));
       else if (event.key === "Enter" || event.key === " ") choose(looked === unit ? null : looked);
       else if (event.key === "Escape") choose(null);

@@ -6,17 +6,9 @@ from typing import Any
 
 from .conftest import LOOK
 
-# Text in SVG counts too: its colour is `fill`.
-_TEXT = (
-    """
-() => {
-  const look = (%s)();
-  return {overflow: look.overflow, culprits: look.culprits};
-}
-"""
-    % LOOK
-)  # noqa: UP031
+_WIDTH = "() => { const look = (" + LOOK + ")(); return {overflow: look.overflow, culprits: look.culprits}; }"
 
+# Text in SVG counts too: its colour is `fill`.
 _CONTRASTS = r"""
 () => {
   const luminance = ([r, g, b]) => {
@@ -67,7 +59,7 @@ _REACHABLE = """
 """
 
 _NAMELESS = """
-() => [...document.querySelectorAll(".rnn-live :is(input, select, textarea, button, [role])")]
+() => [...document.querySelectorAll(".rnn-live :is(input, select, textarea, button, [role]:not([role=status]))")]
   .filter(e => e.checkVisibility() && !(e.labels && e.labels.length) && !e.getAttribute("aria-label")
     && !e.getAttribute("aria-labelledby") && !e.textContent.trim())
   .map(e => e.outerHTML.slice(0, 120))
@@ -90,7 +82,7 @@ def contrast(page: Any) -> list[tuple[float, str]]:
 
 def overflow(page: Any) -> list[str]:
     """What makes the page wider than the window."""
-    found = page.evaluate(_TEXT)
+    found = page.evaluate(_WIDTH)
     return found["culprits"] or ([f"{found['overflow']} px"] if found["overflow"] > 0 else [])
 
 
