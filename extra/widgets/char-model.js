@@ -222,7 +222,7 @@
           grid, said,
           element("div", {class: "rnn-row"},
             element("div", {class: "rnn-control char-short"},
-              element("label", {for: unitId}, "Colour the text by unit"), unitNumber),
+              element("label", {for: unitId}, "Colour by unit"), unitNumber),
             none),
           known && element("div", {class: "rnn-row"}, known.node)),
         element("section", {"aria-label": "Next character"},

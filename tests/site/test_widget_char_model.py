@@ -220,7 +220,7 @@ def test_a_unit_colours_the_text(live: Live, own: tuple[RNNLanguageModel, Vocabu
     h = rnn_forward(model.params["embedding.weight"][ids[:, None]], model.initial_state(1), params)[0][:, 0, 262]
     titles = page.evaluate("[...document.querySelectorAll('.char-text > span')].map(e => e.title)")
     assert titles == [f"unit 262: {value:.2f}".replace("-", "−") for value in h]
-    assert page.get_by_label("Colour the text by unit").input_value() == "262"
+    assert page.get_by_label("Colour by unit").input_value() == "262"
     button(page, "No colour").click()
     assert len(set(page.evaluate(grounds))) == 1
     page.get_by_label("Units to try").select_option(index=1)
@@ -281,7 +281,7 @@ def test_readable_and_large_enough(live: Live, width: int, scheme: str) -> None:
     steps(page, 150)
     page.locator("summary").click()
     for unit in ("", "262"):
-        page.get_by_label("Colour the text by unit").fill(unit)
+        page.get_by_label("Colour by unit").fill(unit)
         assert contrast(page) == []
     assert overflow(page) == []
     assert small_targets(page) == []
