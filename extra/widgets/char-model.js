@@ -220,7 +220,7 @@
             element("span", {class: "char-legend", "aria-hidden": "true"},
               "\u22121", element("span", {class: "char-scale"}), "1")),
           grid, said,
-          element("div", {class: "rnn-row"},
+          element("div", {class: "rnn-row char-pair"},
             element("div", {class: "rnn-control char-short"},
               element("label", {for: unitId}, "Colour by unit"), unitNumber),
             none),
