@@ -201,7 +201,7 @@
     const said = element("p", {class: "rnn-small char-said"});
     const unitId = tools.freshId();
     const unitNumber = element("input", {type: "number", id: unitId, min: 0, max: H - 1, step: 1, placeholder: "none",
-      inputmode: "numeric", oninput: () => choose(numberIn(unitNumber, H - 1))});
+      inputmode: "numeric", oninput: () => choose(wholeNumber(unitNumber, H - 1))});
     const none = tools.button("No colour", () => choose(null), {disabled: true});
     const known = data.units.length ? tools.choice({label: "Units to try",
       options: [["", "…"], ...data.units.map(u => [u.unit, `${u.unit}: ${u.follows}`])], value: "",
@@ -236,7 +236,7 @@
 
     // ---- reading and typing
 
-    function numberIn(input, largest) {
+    function wholeNumber(input, largest) {
       if (input.value.trim() === "") return null;
       const value = Math.round(Number(input.value));
       return value >= 0 && value <= largest ? value : null;
@@ -253,7 +253,7 @@
         remarks.push(`Nothing to read: begun with a ${spoken(model.symbols[ids[0]])}.`);
       }
       note.textContent = remarks.join(" ");
-      uniform = tools.random(numberIn(seed, 4294967295) || 0);
+      uniform = tools.random(wholeNumber(seed, 4294967295) || 0);
       past = [];
       text.textContent = "";
       for (const id of ids) read(id, true);
@@ -378,7 +378,7 @@
         cells[unit].classList.add("is-chosen");
         cells[unit].setAttribute("aria-selected", "true");
         looked = unit;
-        if (numberIn(unitNumber, H - 1) !== unit) unitNumber.value = unit;
+        if (wholeNumber(unitNumber, H - 1) !== unit) unitNumber.value = unit;
       } else if (document.activeElement !== unitNumber) {
         unitNumber.value = "";
       }
