@@ -52,6 +52,7 @@ from rnncourse.figures.training import (
     plot_long_lag_course,
     plot_long_lag_differences,
     plot_long_lag_final,
+    plot_long_lag_runs,
     plot_long_lag_solved,
 )
 
@@ -79,6 +80,7 @@ __all__ = [
     "plot_long_lag_course",
     "plot_long_lag_differences",
     "plot_long_lag_final",
+    "plot_long_lag_runs",
     "plot_long_lag_solved",
     "plot_loss_by_context",
     "plot_pruning",
