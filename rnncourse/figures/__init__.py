@@ -51,8 +51,8 @@ from rnncourse.figures.style import (
 from rnncourse.figures.training import (
     plot_long_lag_course,
     plot_long_lag_differences,
+    plot_long_lag_ends,
     plot_long_lag_final,
-    plot_long_lag_runs,
     plot_long_lag_solved,
 )
 
@@ -79,8 +79,8 @@ __all__ = [
     "plot_lags_by_radius",
     "plot_long_lag_course",
     "plot_long_lag_differences",
+    "plot_long_lag_ends",
     "plot_long_lag_final",
-    "plot_long_lag_runs",
     "plot_long_lag_solved",
     "plot_loss_by_context",
     "plot_pruning",

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = [
     "plot_long_lag_course",
     "plot_long_lag_differences",
+    "plot_long_lag_ends",
     "plot_long_lag_final",
-    "plot_long_lag_runs",
     "plot_long_lag_solved",
 ]
 
@@ -67,8 +67,11 @@ def plot_long_lag_course(
     return ax
 
 
-def plot_long_lag_runs(record: Mapping[str, Any], conditions: Sequence[str], ax: Axes | None = None) -> Axes:
-    """Plot every single run's ratio of early to late input gradient through training, by whether it solved the task.
+def plot_long_lag_ends(record: Mapping[str, Any], conditions: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Plot each run's end: the ratio of early to late input gradient against the final error. Diverged runs have none.
+
+    Filled with clipping, open without; the lines mark the error below which the task is solved, and the median ratio
+    before training.
 
     Args:
         record: the recorded result `long_lag_training`.
@@ -81,18 +84,17 @@ def plot_long_lag_runs(record: Mapping[str, Any], conditions: Sequence[str], ax:
     import numpy as np
 
     places = [_place(record, name) for name in conditions]
-    moments = record["common"]["moments"][_regime(conditions)]
+    _regime(conditions)
     ax = axes(ax)
-    labels = {True: "solved in the end", False: "not solved"}
-    for seed in record["seeds"]:
-        for place in places:
-            final = seed["final_loss"][place]
-            solved = final is not None and final < record["common"]["solved_below"]
-            values = 10 ** np.array(seed["log_ratio"][place], dtype=float)  # None becomes NaN
-            ink, style = SEQUENCE[0 if solved else 1], LINESTYLES[0 if solved else 1]
-            ax.plot(moments, values, style, color=ink, linewidth=0.9, alpha=0.6, label=labels.pop(solved, None))
-    ax.set(yscale="log", xlabel="steps of training", ylabel=_WHAT["ratio"][1])
-    ax.legend()
+    for name, place in zip(conditions, places, strict=True):
+        errors = np.array([seed["final_loss"][place] for seed in record["seeds"]], dtype=float)  # None becomes NaN
+        ratios = 10 ** np.array([seed["log_ratio"][place][-1] for seed in record["seeds"]], dtype=float)
+        face = "none" if "free" in name else _ink(name)
+        ax.plot(errors, ratios, "o", color=_ink(name), markerfacecolor=face, markersize=3.5)
+    starts = [seed["log_ratio"][place][0] for seed in record["seeds"] for place in places]
+    ax.axvline(record["common"]["solved_below"], color=MUTED, linewidth=0.8)
+    ax.axhline(10 ** float(np.median(starts)), color=MUTED, linewidth=0.8)
+    ax.set(xscale="log", yscale="log", xlabel="mean squared error at the end", ylabel=_WHAT["ratio"][1])
     return ax
 
 
