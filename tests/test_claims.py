@@ -488,6 +488,12 @@ def test_a_flipped_outcome_fails(claim: Claim, stored: dict) -> None:
         assert f"on record: {claim.verdict}; computed: {computed}" in str(caught.value)
         assert key in str(caught.value)
     many = Counter(now.outcomes.values())
+    if claim.verdict == "not settled" and many[None] > 1:  # one decided part does not settle it, all of them do
+        for other in (True, False):
+            decided = {key: other if now.outcomes[key] is None else now.outcomes[key] for key in now.outcomes}
+            with pytest.raises(ClaimError, match=re.escape(f"computed: {claims.verdict(decided.values())}")):
+                claims.settle(claim.id, **{key: (outcome, "flipped") for key, outcome in decided.items()})
+        return
     assert changed or (claim.verdict == "holds with limits" and min(many[True], many[False]) > 1)
 
 
