@@ -299,5 +299,7 @@ def test_the_recorded_conclusion_follows_from_its_seeds():
     for key, part in again["parts"].items():
         stored = record["conclusion"]["parts"][key]
         for figure, value in part.items():
-            same = stored[figure] is None if value is None else stored[figure] == pytest.approx(value, rel=1e-4, abs=1e-5)
+            same = (
+                stored[figure] is None if value is None else stored[figure] == pytest.approx(value, rel=1e-4, abs=1e-5)
+            )
             assert same, (key, figure)
