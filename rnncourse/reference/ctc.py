@@ -57,7 +57,7 @@ def ctc_forward(
 
     Args:
         logits: scores, of shape (T, B, V), the blank's among them.
-        targets: labels, integers in 0 … V-1, of shape (B, S). Entries beyond a target's length are not read.
+        targets: labels, integers in 0 … V-1, of shape (B, S); any may stand beyond a target's length.
         input_lengths: integers of shape (B,), each in 1 … T.
         target_lengths: integers of shape (B,), each in 0 … S.
         blank: the blank's index; no label may be it.
