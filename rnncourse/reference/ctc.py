@@ -48,12 +48,13 @@ def ctc_forward(
 
     .. math::
         \alpha_1(1) &= p_1(s_1), \qquad \alpha_1(2) = p_1(s_2) \\
-        \alpha_t(u) &= \bigl( \alpha_{t-1}(u) + \alpha_{t-1}(u-1) + [s_u \ne \mathrm{blank},\ s_u \ne s_{u-2}]\,
-        \alpha_{t-1}(u-2) \bigr)\, p_t(s_u) \\
+        \alpha_t(u) &= \bigl( \alpha_{t-1}(u) + \alpha_{t-1}(u-1) + [s_u \ne s_{u-2}]\, \alpha_{t-1}(u-2) \bigr)\,
+        p_t(s_u) \\
         P &= \alpha_T(2S+1) + \alpha_T(2S), \qquad \ell = -\log P
 
-    computed in logarithms. Conventions are those of `torch.nn.functional.ctc_loss`, from scores in place of
-    log-probabilities.
+    computed in logarithms. The jump over one state leads from a label to a different one: never from blank to blank,
+    nor over the blank that keeps two equal labels apart. Conventions are those of
+    `torch.nn.functional.ctc_loss`, from scores in place of log-probabilities.
 
     Args:
         logits: scores, of shape (T, B, V), the blank's among them.
@@ -105,7 +106,7 @@ def ctc_forward(
     states = np.full((B, 2 * targets.shape[1] + 1), blank)
     states[:, 1::2] = targets
     skip = np.zeros(states.shape, bool)
-    skip[:, 2:] = (states[:, 2:] != blank) & (states[:, 2:] != states[:, :-2])
+    skip[:, 2:] = states[:, 2:] != states[:, :-2]
 
     log_p = log_softmax(logits)
     emitted = np.take_along_axis(log_p, states[None], axis=2)  # log p_t(s_u), of shape (T, B, 2S + 1)
@@ -135,7 +136,7 @@ def ctc_backward(cache: CTCCache, d_losses: np.ndarray | None = None) -> np.ndar
 
     .. math::
         \beta_t(u) &= \beta_{t+1}(u)\, p_{t+1}(s_u) + \beta_{t+1}(u+1)\, p_{t+1}(s_{u+1}) +
-        [s_{u+2} \ne \mathrm{blank},\ s_{u+2} \ne s_u]\, \beta_{t+1}(u+2)\, p_{t+1}(s_{u+2}) \\
+        [s_{u+2} \ne s_u]\, \beta_{t+1}(u+2)\, p_{t+1}(s_{u+2}) \\
         \gamma_t(u) &= \alpha_t(u)\, \beta_t(u) / P, \qquad
         dz_t(v) = p_t(v) - \sum_{u:\, s_u = v} \gamma_t(u)
 
