@@ -2,9 +2,9 @@ r"""The gated recurrent unit, forward and backward by hand: one step as a cell, 
 
 Cho et al. (2014). Derived in chapter 12. Papers and libraries differ in two places:
 
-- where r resets: before the product with :math:`W_{hn}` (the published Cho et al. 2014, Bahdanau et al. 2015, Chung et
-  al. 2014; the ONNX operator by default) or after it (arXiv's first version of Cho et al.; cuDNN, PyTorch, Flax, and
-  Keras by default);
+- where r resets: before the product with :math:`W_{hn}` (Cho et al. as published, Bahdanau et al. 2015, Chung et al.
+  2014; the ONNX operator by default) or after it (the first arXiv version of Cho et al., as Keras's documentation has
+  it; cuDNN, PyTorch, Flax, and Keras by default);
 - what z is: the share of the old state that stays (Cho et al.; cuDNN, PyTorch, Flax, Keras, ONNX) or the share of the
   candidate that comes in (Bahdanau et al., Chung et al.).
 """

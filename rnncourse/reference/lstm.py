@@ -195,7 +195,7 @@ def lstm_backward(
         TypeError: an argument of another type, or another dtype than the forward pass had.
         ValueError: a wrong shape, NaN or infinity.
 
-    Source: Gers et al. (2000), with the gradient not cut off between steps; chapter 11.
+    Source: Graves and Schmidhuber (2005): the whole gradient, which the first papers cut off at the gates; chapter 11.
     """
     x, h, c, gates, tanh_c, params, mask = cache
     (T, B, I), P, H = x.shape, h.shape[2], c.shape[2]

@@ -11,7 +11,7 @@ from tests.reference.cell_checks import SIZES, Case, any_shape, assert_same, che
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
 
 # T, B, I, H with several blocks of steps in the backward pass, the first one shorter than the others.
-BLOCKS = (7, 8, 3, 300)
+BLOCKS = (7, 32, 3, 80)
 CONVENTIONS = {
     "pytorch": {"reset_after": True, "z_keeps": True},
     "cho": {"reset_after": False, "z_keeps": True},
@@ -104,7 +104,7 @@ def test_equals_torch_packed_sequences():
 
 
 @EACH
-@pytest.mark.parametrize("size, lengths", [((7, 3, 2, 5), [2, 7, 4]), (BLOCKS, [1, 2, 3, 4, 5, 6, 7, 4])])
+@pytest.mark.parametrize("size, lengths", [((7, 3, 2, 5), [2, 7, 4]), (BLOCKS, np.arange(32) % 7 + 1)])
 def test_the_fast_form_is_the_scanned_cell(options, size, lengths):
     case = draw(size)
     for some in (None, np.array(lengths)):
@@ -134,7 +134,7 @@ def test_z_turned_round_is_its_weights_negated(reset_after):
 @pytest.mark.parametrize("lengths", [None, np.array([4, 2, 1])], ids=["full", "lengths"])
 @EACH
 def test_gradients_equal_central_differences(options, lengths):
-    case = draw((4, 3, 2, 5), seed=4)
+    case = draw((4, 3, 2, 3), seed=4)
 
     def loss():
         output, h_n, _ = gru_forward(case.x, case.state[0], case.params, lengths=lengths, **options)
@@ -173,7 +173,7 @@ def test_chunks_with_carried_state_equal_one_run(options):
 
 @EACH
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, FLOAT64), (np.float32, FLOAT32)])
-@pytest.mark.parametrize("scale", [1e2, 1e4, 1e30])
+@pytest.mark.parametrize("scale", [1e2, 1e30])
 def test_saturated_gates_stay_finite_and_right(options, dtype, tolerance, scale):
     case = draw((4, 3, 2, 5), seed=7, dtype=dtype)
     case.x *= dtype(scale)

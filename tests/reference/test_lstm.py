@@ -11,7 +11,7 @@ from tests.reference.cell_checks import SIZES, Case, any_shape, assert_same, che
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
 
 # T, B, I, H with several blocks of steps in the backward pass, the first one shorter than the others.
-BLOCKS = (7, 8, 3, 300)
+BLOCKS = (7, 32, 3, 80)
 
 
 def step(x, state, p):
@@ -106,7 +106,7 @@ def test_equals_torch_packed_sequences(kind):
 
 
 @KINDS
-@pytest.mark.parametrize("size, lengths", [((7, 3, 2, 5), [2, 7, 4]), (BLOCKS, [1, 2, 3, 4, 5, 6, 7, 4])])
+@pytest.mark.parametrize("size, lengths", [((7, 3, 2, 5), [2, 7, 4]), (BLOCKS, np.arange(32) % 7 + 1)])
 def test_the_fast_form_is_the_scanned_cell(kind, size, lengths):
     case = draw(kind, size)
     for some in (None, np.array(lengths)):
@@ -123,7 +123,7 @@ def test_any_shape_of_the_fast_form_is_the_scanned_cell(size, seed, lengths):
 @KINDS
 @pytest.mark.parametrize("lengths", [None, np.array([4, 2, 1])], ids=["full", "lengths"])
 def test_gradients_equal_central_differences(kind, lengths):
-    case = draw(kind, (4, 3, 2, 5), seed=4)
+    case = draw(kind, (4, 3, 2, 3), seed=4)
 
     def loss():
         output, (h_n, c_n), _ = lstm_forward(case.x, case.state, case.params, lengths=lengths)
@@ -165,7 +165,7 @@ def test_chunks_with_carried_state_equal_one_run(kind):
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @KINDS
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, FLOAT64), (np.float32, FLOAT32)])
-@pytest.mark.parametrize("scale", [1e2, 1e4, 1e30])
+@pytest.mark.parametrize("scale", [1e2, 1e30])
 def test_saturated_gates_stay_finite_and_right(kind, dtype, tolerance, scale):
     case = draw(kind, (4, 3, 2, 5), seed=7, dtype=dtype)
     case.x *= dtype(scale)
