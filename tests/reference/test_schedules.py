@@ -119,6 +119,16 @@ def test_plateau_equals_torch_step_for_step(options):
     assert falls > 1
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_a_value_as_good_as_the_best_is_no_progress(mode):
+    sgd, options = optimizer(), {"mode": mode, "factor": 0.5, "patience": 2, "threshold": 0.0}
+    theirs, ours = lr_scheduler.ReduceLROnPlateau(sgd, **options), schedules.Plateau(0.3, **options)
+    for _ in range(9):
+        theirs.step(0.7)
+        assert ours.step(0.7) == sgd.param_groups[0]["lr"]
+    assert ours.lr < 0.1
+
+
 def test_cosine_stays_at_the_end():
     assert schedules.cosine(40, 0.3, 25, 0.01) == 0.01
 
