@@ -1,7 +1,7 @@
 r"""Weights and activations in eight bits: a number as an integer times a scale, and products in integers.
 
 .. math::
-    x \approx s\, (q - z), \qquad q = \mathrm{clip}(\mathrm{round}(x / s) + z)
+    x \approx s\, (q - z), \qquad q = \mathrm{clip}(\mathrm{round}(x / s + z))
 
 Weights are symmetric: z = 0 and q in -127 … 127, with one scale for all or one for each row. Activations are measured
 when they come ("dynamic"): q in 0 … 255, with a zero point z so that a lopsided range wastes nothing and 0 stays exact.
@@ -98,7 +98,7 @@ def quantise_activations(x: np.ndarray, *, reduce_range: bool = False) -> Quanti
     low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
     scale = _not_zero(x.dtype.type(high / levels - low / levels))
     zero_point = int(np.rint(-low / float(scale)))
-    q = np.clip(np.rint(x / scale) + zero_point, 0, levels)
+    q = np.clip(np.rint(x / scale + zero_point), 0, levels)
     return Quantised(np.asarray(q, np.uint8), scale, zero_point)
 
 
