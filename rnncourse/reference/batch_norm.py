@@ -6,12 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_choice, check_number
 from .masks import length_mask
 
 
 class RunningStatistics(NamedTuple):
-    """Running averages of mean and variance, of shape (H,), or (T_max, H) with one row a step."""
+    """Running averages of a feature's mean and variance.
+
+    Attributes:
+        mean: of shape (H,), or (T_max, H) with one row a step.
+        var: of the same shape.
+    """
 
     mean: np.ndarray
     var: np.ndarray
@@ -85,9 +90,8 @@ def batch_norm_forward(
         raise ValueError(f"x must have T >= 1, B >= 1 and H >= 1, got shape {x.shape}")
     check_array("weight", weight, (H,), like=x)
     check_array("bias", bias, (H,), like=x)
-    for name, flag in {"training": training, "per_step": per_step}.items():
-        if not isinstance(flag, bool):
-            raise TypeError(f"{name} must be True or False, got {flag!r}")
+    check_choice("training", training, (True, False))
+    check_choice("per_step", per_step, (True, False))
     _check_running(running, x, training, per_step)
     # A NumPy float64 would turn float32 arrays into float64; a Python float does not.
     momentum, eps = float(check_number("momentum", momentum, at_least=0)), float(check_number("eps", eps, above=0))

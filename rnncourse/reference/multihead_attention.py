@@ -15,7 +15,12 @@ from .scan import Params
 
 
 class KeyValue(NamedTuple):
-    """Projected keys and values of all steps so far, each of shape (S, B, E): what a decoder keeps between steps."""
+    """What a decoder keeps between steps: the projected keys and values of all steps so far.
+
+    Attributes:
+        k: keys, of shape (S, B, E).
+        v: values, of shape (S, B, E).
+    """
 
     k: np.ndarray
     v: np.ndarray

@@ -159,8 +159,8 @@ BAD = {
     "dtype": (lambda x, w, b, r: (x, w.astype(np.float32), b, r, ON), TypeError, "weight must have dtype float64"),
     "bias": (lambda x, w, b, r: (x, w, b[:1], r, ON), ValueError, r"bias must have shape \(2,\), got \(1,\)"),
     "nan": (lambda x, w, b, r: (x * np.nan, w, b, r, ON), ValueError, "x must be finite"),
-    "training": (lambda x, w, b, r: (x, w, b, r, {"training": None}), TypeError, "training must be True or False"),
-    "per-step-1": (lambda x, w, b, r: (x, w, b, r, {**ON, "per_step": 1}), TypeError, "per_step must be True or False"),
+    "training": (lambda x, w, b, r: (x, w, b, r, {"training": None}), ValueError, "training must be one of"),
+    "per-step": (lambda x, w, b, r: (x, w, b, r, {**ON, "per_step": 2}), ValueError, "per_step must be one of True"),
     "running": (lambda x, w, b, r: (x, w, b, r.mean, ON), TypeError, "running must be RunningStatistics"),
     "running-rank": (lambda x, w, b, r: (x, w, b, r, STEPS), ValueError, r"running.mean must have shape \(T_max, 2\)"),
     "running-nan": (

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from rnncourse.reference import cross_entropy_backward, cross_entropy_forward, gradcheck, softmax
-from rnncourse.reference.gpt2 import gpt2_backward, gpt2_forward, gpt2_shapes, init_gpt2
+from rnncourse.reference.gpt2 import gpt2_backward, gpt2_forward
 from rnncourse.reference.gpt2_generate import gpt2_generate
+from rnncourse.reference.gpt2_params import gpt2_shapes, init_gpt2
 from tests.reference.autograd import by_torch
 from tests.reference.cell_checks import assert_same
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
