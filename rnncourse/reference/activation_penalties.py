@@ -152,10 +152,11 @@ def state_kl_forward(a: np.ndarray, mask: np.ndarray | None = None) -> tuple[flo
     """
     mask = _check(a, mask, "a")
     kept = a[mask].astype(np.float64)
-    mu, variance = kept.mean(0), kept.var(0)
-    if not variance.all():
-        j = int(variance.argmin())
+    spread = np.ptp(kept, axis=0)  # exactly zero where nothing varies, which the variance may miss by rounding
+    if not spread.all():
+        j = int(spread.argmin())
         raise ValueError(f"a must vary within each unit, got {kept[0, j]} at all {len(kept)} positions of unit {j}")
+    mu, variance = kept.mean(0), kept.var(0)
     loss = float((variance + mu**2 - 1 - np.log(variance)).mean() / 2)
     return loss, StateKLCache(a, mask, mu, variance)
 

@@ -121,7 +121,7 @@ def ctc_forward(
     last = log_alpha[input_lengths - 1, rows]
     # An empty target has no last label, only the blank.
     log_prob = np.where(end > 0, np.logaddexp(last[rows, end], last[rows, end - 1]), last[rows, end])
-    losses = np.where(feasible, -log_prob, np.inf if infeasible == "inf" else 0).astype(logits.dtype)
+    losses = np.where(feasible, -log_prob, np.inf if infeasible == "inf" else 0)
     share = {"none": np.ones(B), "sum": np.ones(B), "mean": 1 / (B * np.maximum(target_lengths, 1))}[reduction]
     cache = CTCCache(
         log_p, emitted, log_alpha, log_prob, states, skip, input_lengths, target_lengths, feasible, share, reduction

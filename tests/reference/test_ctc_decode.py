@@ -72,6 +72,11 @@ def test_the_beam_drops_the_less_likely():
 
 def test_equals_are_in_the_labels_order():
     assert [labels for labels, _ in ctc_beam_search(np.zeros((1, 4)), 3, blank=3)] == [(), (0,), (1,)]
+    # (1, 0) and (0, 1) have 1/2 * 1/4 each, and (1,) is the likelier prefix.
+    found = ctc_beam_search(np.log(np.array([[0.25, 0.5, 0.25]] * 2)), 9, blank=2)
+    labels, log_probs = zip(*found, strict=True)
+    assert log_probs[labels.index((0, 1))] == log_probs[labels.index((1, 0))]
+    assert labels.index((0, 1)) < labels.index((1, 0))
 
 
 def test_a_repeated_label_needs_a_blank_between():
