@@ -18,7 +18,12 @@ Beam = dict[tuple[int, ...], tuple[float, float]]
 
 
 class Labelling(NamedTuple):
-    """A decoded label sequence and the logarithm of its probability."""
+    """A decoded label sequence.
+
+    Attributes:
+        labels: the labels, without blanks.
+        log_prob: the logarithm of the probability that the search found for it.
+    """
 
     labels: tuple[int, ...]
     log_prob: float
