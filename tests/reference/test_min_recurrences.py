@@ -92,8 +92,9 @@ def in_parallel(r, case, lengths=None):
     return {"output": output, "final[0]": h_n, "x": dx, "state[0]": dh_0, **grads}
 
 
-@every
-def test_the_cell(r):
+@pytest.mark.parametrize("name", ["gru", "gru-positive", "gru-z-keeps", "lstm"])
+def test_the_cell(name):
+    r = ALL[name]
     check_cell(r.cell, r.step, r.init, one_state)
 
 
