@@ -140,8 +140,8 @@ def test_inputs_are_untouched_and_running_averages_converge_to_the_batch():
     x, weight, bias, running, _ = draw(6, (4, 5, 2))
     kept = [a.copy() for a in (x, weight, bias, *running)]
     new = running
-    for _ in range(300):
-        _, new, _ = batch_norm_forward(x, weight, bias, new, training=True)
+    for _ in range(50):
+        _, new, _ = batch_norm_forward(x, weight, bias, new, training=True, momentum=0.5)
     for before, after in zip(kept, (x, weight, bias, *running), strict=True):
         assert np.array_equal(before, after)
     assert_close(new.mean, x.mean((0, 1)), FLOAT64)

@@ -123,10 +123,10 @@ def test_equals_transformers(dtype, tolerance):
 
 
 def test_gradients_equal_central_differences():
-    ids, params, d_logits = draw(3, (3, 2, 3, 3, 4, 1, 2))
-    grads = run_ours(ids, params, d_logits, 2)
+    ids, params, d_logits = draw(3, (3, 2, 3, 3, 3, 1, 3))
+    grads = run_ours(ids, params, d_logits, 3)
     gradcheck(
-        lambda: float((gpt2_forward(ids, params, num_heads=2)[0] * d_logits).sum()),
+        lambda: float((gpt2_forward(ids, params, num_heads=3)[0] * d_logits).sum()),
         params,
         grads,
         tolerance=FINITE_DIFFERENCES,
@@ -193,7 +193,7 @@ def test_a_few_steps_of_descent_learn_to_repeat():
     params = init_gpt2(rng, 4, 6, 8, 1)
     ids = np.array([0, 1, 2, 3, 0, 1, 2])[:, None]
     losses = []
-    for _ in range(60):
+    for _ in range(40):
         logits, _, cache = gpt2_forward(ids[:-1], params, num_heads=2)
         loss, ce = cross_entropy_forward(logits, ids[1:])
         losses.append(loss)
