@@ -245,7 +245,8 @@ def ledger_text(claims: Iterable[Claim], width: int = 100) -> str:
             start = f"{status:<{first}}  {name:<{second}}  "
             lines += _wrapped(statement, width, initial_indent=start, subsequent_indent=" " * indent)
     if any(name.endswith("*") for _, name, _ in rows):
-        lines += ["", "* not the verdict that the literature leads one to expect"]
+        legend = "* not the verdict that the literature leads one to expect"
+        lines += ["", *_wrapped(legend, width, subsequent_indent="  ")]
     return "\n".join(lines)
 
 

@@ -47,6 +47,26 @@ def test_course_with_a_diverged_run(record):
     np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), [0.1, 0.1])
 
 
+def test_ends_are_each_runs_own(record):
+    names = ["long constant clipped", "long exponential free"]
+    places = [record["common"]["conditions"].index(name) for name in names]
+    seeds = [seed | {"final_loss": list(seed["final_loss"])} for seed in record["seeds"]]
+    seeds[2]["final_loss"][places[0]] = None  # diverged
+    ax = figures.plot_long_lag_ends(record | {"seeds": seeds}, names)
+    dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    for line, place, filled in zip(dots, places, (True, False), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), [10 ** seed["log_ratio"][place][-1] for seed in seeds])
+        errors = np.array([seed["final_loss"][place] for seed in seeds], dtype=float)
+        np.testing.assert_allclose(line.get_xdata(), errors)
+        assert (line.get_markerfacecolor() != "none") == filled
+    assert np.isnan(dots[0].get_xdata()[2])
+    level = next(line for line in ax.get_lines() if len(set(line.get_ydata())) == 1 and line not in dots)
+    starts = [seed["log_ratio"][place][0] for seed in seeds for place in places]
+    np.testing.assert_allclose(level.get_ydata()[0], 10 ** np.median(starts))
+    with pytest.raises(ValueError, match="of one regime, got edge, long"):
+        figures.plot_long_lag_ends(record, ["long constant free", "edge constant free"])
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

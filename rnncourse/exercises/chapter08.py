@@ -6,7 +6,7 @@ from math import comb
 
 import numpy as np
 
-from rnncourse.exercises import Exercise, choice, close, same_function
+from rnncourse.exercises import Exercise, NotYet, as_array, choice, close, same_function
 
 
 def _factor_a_step() -> Exercise:
@@ -47,7 +47,7 @@ def _factor_a_step() -> Exercise:
             "Nats want the natural logarithm, not the decimal one.": decimal(**g),
         }
         close(answer, solution(**g), hints=hints)
-        return f"After 100 such steps a gradient would be {np.exp(100 * solution(**g)):.0e} of what it was."
+        return f"After 100 such steps a gradient would be {np.exp(100 * solution(**g)):.0e} times what it was."
 
     return Exercise(
         id="08-1",
@@ -92,7 +92,13 @@ def _shear() -> Exercise:
     def rounded_down(rho, s, k):
         return k * rho ** (k - 1) * s, 1
 
+    def not_whole(rho, s, k):
+        return k * rho ** (k - 1) * s, 1 / np.log(1 / rho)
+
     def check(answer, **g):
+        step = as_array(answer[1]) if isinstance(answer, tuple | list) and len(answer) == 2 else np.array(0)
+        if step.size == 1 and step.item() != round(step.item()):
+            raise NotYet("Steps are whole: compare the corner at the whole numbers around yours.")
         hints = {
             "Of the k factors one is the s, so only k - 1 are rho.": power_one_too_many(**g),
             "The shear happens at each of the k steps, and all k contributions add up.": not_added_up(**g),
@@ -114,13 +120,21 @@ def _shear() -> Exercise:
             "contributions not added": not_added_up,
             "entry by entry": entry_by_entry,
             "largest at once": rounded_down,
+            "between two steps": not_whole,
         },
     )
 
 
 def _what_the_bounds_tell() -> Exercise:
     # nonlinearity, sigma_1, rho
-    cases = (("tanh", 1.6, 0.8), ("relu", 1.7, 0.9), ("tanh", 2.6, 1.5), ("sigmoid", 2.6, 1.5), ("sigmoid", 3.4, 1.8))
+    cases = (
+        ("tanh", 1.6, 0.8),
+        ("relu", 1.7, 0.9),
+        ("tanh", 2.6, 1.5),
+        ("sigmoid", 2.6, 1.5),
+        ("sigmoid", 3.4, 1.8),
+        ("sigmoid", 4.6, 2.1),
+    )
 
     def given(rng: np.random.Generator) -> dict:
         nonlinearity, sigma_1, rho = cases[int(rng.integers(len(cases)))]
@@ -130,9 +144,11 @@ def _what_the_bounds_tell() -> Exercise:
             "rho": round(rho - float(rng.integers(0, 9)) / 100, 2),
         }
 
+    def gamma(nonlinearity):
+        return 0.25 if nonlinearity == "sigmoid" else 1
+
     def solution(nonlinearity, sigma_1, rho):
-        gamma = 0.25 if nonlinearity == "sigmoid" else 1
-        return "vanish" if gamma * sigma_1 < 1 else "not tell"
+        return "vanish" if gamma(nonlinearity) * sigma_1 < 1 else "not tell"
 
     def by_radius(nonlinearity, sigma_1, rho):
         return "vanish" if rho < 1 else "explode"
@@ -149,14 +165,14 @@ def _what_the_bounds_tell() -> Exercise:
             solution(nonlinearity, sigma_1, rho),
             options=("vanish", "explode", "not tell"),
             hints={
-                "vanish": "The radius is below 1, but with a nonlinearity the radius decides nothing: remember the "
-                "nilpotent matrix with ReLU. What would settle it is gamma times sigma_1 below 1.",
+                "vanish": "With a nonlinearity the radius decides nothing: remember the nilpotent matrix with ReLU. "
+                "What would settle it is gamma times sigma_1 below 1.",
                 "explode": "A norm or a radius above 1 is not sufficient for exploding: the latch and the shear have "
                 "it, too. And what counts is gamma times sigma_1.",
                 "not tell": "The largest slope of this nonlinearity is well below 1: look at gamma times sigma_1.",
             },
         )
-        if nonlinearity == "sigmoid":
+        if gamma(nonlinearity) * sigma_1 < 1:
             return "With slopes of at most a quarter, a norm below 4 is enough for vanishing."
         return "You would have to measure its Lyapunov exponent, on its inputs."
 
@@ -299,6 +315,13 @@ def _top_exponent() -> Exercise:
     def every_norm(J):
         return float(np.mean([np.log(np.linalg.norm(J_t, 2)) for J_t in J]))
 
+    def from_the_axes(J):
+        Q, total = np.eye(J.shape[1]), np.zeros(J.shape[1])
+        for J_t in J:
+            Q, R = np.linalg.qr(J_t @ Q)
+            total += np.log(np.abs(np.diag(R)))
+        return float(total.max() / len(J))
+
     def every_radius(J):
         return float(np.mean([np.log(np.abs(np.linalg.eigvals(J_t)).max()) for J_t in J]))
 
@@ -325,6 +348,8 @@ def _top_exponent() -> Exercise:
             "That is the mean of the single norms, an upper bound: one vector cannot always lie in the direction that "
             "is stretched most.": every_norm,
             "The spectral radius of a product is not the product of the radii: push one vector through.": every_radius,
+            "The package's QR starts from the coordinate axes. Here one vector of equal entries is asked for: over few "
+            "steps that makes a difference.": from_the_axes,
         }
         few, many = cases(H, growth)
         same_function(answer, top_exponent, [few], hints=close_hints)
@@ -343,6 +368,7 @@ def _top_exponent() -> Exercise:
             "sum": lambda H, growth: not_divided,
             "norms": lambda H, growth: every_norm,
             "radii": lambda H, growth: every_radius,
+            "the package's QR": lambda H, growth: from_the_axes,
             "plain product": lambda H, growth: plain_product,
         },
     )

@@ -51,6 +51,7 @@ from rnncourse.figures.style import (
 from rnncourse.figures.training import (
     plot_long_lag_course,
     plot_long_lag_differences,
+    plot_long_lag_ends,
     plot_long_lag_final,
     plot_long_lag_solved,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "plot_lags_by_radius",
     "plot_long_lag_course",
     "plot_long_lag_differences",
+    "plot_long_lag_ends",
     "plot_long_lag_final",
     "plot_long_lag_solved",
     "plot_loss_by_context",

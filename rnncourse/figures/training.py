@@ -11,7 +11,13 @@ from rnncourse.figures.style import INK, LINESTYLES, MUTED, SEQUENCE, axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_long_lag_course", "plot_long_lag_differences", "plot_long_lag_final", "plot_long_lag_solved"]
+__all__ = [
+    "plot_long_lag_course",
+    "plot_long_lag_differences",
+    "plot_long_lag_ends",
+    "plot_long_lag_final",
+    "plot_long_lag_solved",
+]
 
 _WHAT = {
     "ratio": ("log_ratio", "early over late input gradient"),
@@ -40,11 +46,8 @@ def plot_long_lag_course(
 
     check_choice("what", what, tuple(_WHAT))
     places = [_place(record, name) for name in conditions]
-    regimes = {name.split()[0] for name in conditions}
-    if len(regimes) != 1:
-        raise ValueError(f"conditions must be of one regime, got {', '.join(sorted(regimes)) or 'none'}")
     key, words = _WHAT[what]
-    moments = record["common"]["moments"][regimes.pop()]
+    moments = record["common"]["moments"][_regime(conditions)]
     ax = axes(ax)
     for n, (name, place) in enumerate(zip(conditions, places, strict=True)):
         values = np.array([seed[key][place] for seed in record["seeds"]], dtype=float)  # None becomes NaN
@@ -61,6 +64,37 @@ def plot_long_lag_course(
             ax.text(moments[-1], level, f"{text} ", va="bottom", ha="right", fontsize=8, color=INK)
     ax.set(yscale="log", xlabel="steps of training", ylabel=words)
     ax.legend()
+    return ax
+
+
+def plot_long_lag_ends(record: Mapping[str, Any], conditions: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Plot each run's end: the ratio of early to late input gradient against the final error. Diverged runs have none.
+
+    Filled with clipping, open without; the lines mark the error below which the task is solved, and the median ratio
+    before training.
+
+    Args:
+        record: the recorded result `long_lag_training`.
+        conditions: names in `record["common"]["conditions"]`, all of one regime.
+        ax: axes to draw on, or None for a new figure.
+
+    Raises:
+        ValueError: a condition is unknown, or the conditions are of several regimes.
+    """
+    import numpy as np
+
+    places = [_place(record, name) for name in conditions]
+    _regime(conditions)
+    ax = axes(ax)
+    for name, place in zip(conditions, places, strict=True):
+        errors = np.array([seed["final_loss"][place] for seed in record["seeds"]], dtype=float)  # None becomes NaN
+        ratios = 10 ** np.array([seed["log_ratio"][place][-1] for seed in record["seeds"]], dtype=float)
+        face = "none" if "free" in name else _ink(name)
+        ax.plot(errors, ratios, "o", color=_ink(name), markerfacecolor=face, markersize=3.5)
+    starts = [seed["log_ratio"][place][0] for seed in record["seeds"] for place in places]
+    ax.axvline(record["common"]["solved_below"], color=MUTED, linewidth=0.8)
+    ax.axhline(10 ** float(np.median(starts)), color=MUTED, linewidth=0.8)
+    ax.set(xscale="log", yscale="log", xlabel="mean squared error at the end", ylabel=_WHAT["ratio"][1])
     return ax
 
 
@@ -154,6 +188,13 @@ def plot_long_lag_differences(record: Mapping[str, Any], ax: Axes | None = None)
 
 def _place(record: Mapping[str, Any], name: str) -> int:
     return record["common"]["conditions"].index(check_choice("condition", name, tuple(record["common"]["conditions"])))
+
+
+def _regime(conditions: Sequence[str]) -> str:
+    regimes = {name.split()[0] for name in conditions}
+    if len(regimes) != 1:
+        raise ValueError(f"conditions must be of one regime, got {', '.join(sorted(regimes)) or 'none'}")
+    return regimes.pop()
 
 
 def _words(name: str) -> str:
