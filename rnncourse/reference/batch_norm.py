@@ -136,7 +136,7 @@ def batch_norm_backward(dy: np.ndarray, cache: BatchNormCache) -> tuple[np.ndarr
         cache: what `batch_norm_forward` returned.
 
     Returns:
-        dx, of shape (T, B, H), and `{"weight": (H,), "bias": (H,)}`.
+        dx, of shape (T, B, H), and a dict with `weight` (H,) and `bias` (H,).
 
     Raises:
         TypeError: another dtype than the forward pass had.

@@ -78,7 +78,7 @@ def causal_conv_backward(dy: np.ndarray, cache: CausalConvCache) -> tuple[np.nda
         cache: what `causal_conv_forward` returned.
 
     Returns:
-        dx, of shape (T, B, I), and `{"weight": (O, I, K), "bias": (O,)}`.
+        dx, of shape (T, B, I), and a dict with `weight` (O, I, K) and `bias` (O,).
 
     Raises:
         TypeError: another dtype than the forward pass had.

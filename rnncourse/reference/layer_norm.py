@@ -81,7 +81,7 @@ def layer_norm_backward(dy: np.ndarray, cache: LayerNormCache) -> tuple[np.ndarr
         cache: what `layer_norm_forward` returned.
 
     Returns:
-        dx, of shape (…, H), and `{"weight": (H,), "bias": (H,)}`.
+        dx, of shape (…, H), and a dict with `weight` (H,) and `bias` (H,).
 
     Raises:
         TypeError: another dtype than the forward pass had.

@@ -24,7 +24,7 @@ def sinusoidal_positions(T: int, size: int, *, start: int = 0, dtype: Any = np.f
         dtype: float32 or float64; the angles are computed in float64 either way.
 
     Returns:
-        Of shape (T, E); add it to the embeddings as `x + p[:, None]`.
+        Of shape (T, E); add it to the embeddings to every sequence of the batch.
 
     Raises:
         TypeError: a number that is not an integer, another dtype.
@@ -95,7 +95,7 @@ def learned_positions_backward(
         cache: what `learned_positions_forward` returned.
 
     Returns:
-        dx, of shape (T, B, E), and `{"weight": (N, E)}`; rows of positions that did not occur are zero.
+        dx, of shape (T, B, E), and a dict with `weight` (N, E); rows of positions that did not occur are zero.
 
     Raises:
         TypeError: another dtype than the forward pass had.
