@@ -46,7 +46,7 @@ def embedding_backward(d_output: np.ndarray, cache: EmbeddingCache) -> dict[str,
         cache: what `embedding_forward` returned.
 
     Returns:
-        `{"weight": of shape (V, E)}`; rows of symbols that did not occur are zero.
+        A dict with `weight`, of shape (V, E); rows of symbols that did not occur are zero.
 
     Raises:
         TypeError: another dtype than the weights'.

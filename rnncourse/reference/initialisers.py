@@ -1,4 +1,4 @@
-"""Initial weights. Every function takes the generator it draws from."""
+"""Initial weights. Every function takes the generator it draws from. Biases of gates: `gate_biases`."""
 
 from __future__ import annotations
 
@@ -91,6 +91,28 @@ def kaiming_normal(
     check_choice("nonlinearity", nonlinearity, tuple(GAINS))
     _, fan_in = _fans(shape)
     return (GAINS[nonlinearity] / math.sqrt(fan_in) * rng.standard_normal(shape)).astype(_float(dtype))
+
+
+def kaiming_uniform(
+    rng: np.random.Generator, shape: tuple[int, int], nonlinearity: str = "relu", dtype: Any = np.float64
+) -> np.ndarray:
+    r"""Uniform with variance :math:`g^2 / N_{in}`, with g the nonlinearity's gain.
+
+    Args:
+        rng: the generator to draw from.
+        shape: (N_out, N_in).
+        nonlinearity: "linear", "sigmoid", "tanh" or "relu".
+        dtype: float32 or float64.
+
+    Returns:
+        An array of that shape.
+
+    Source: He et al. (2015).
+    """
+    check_choice("nonlinearity", nonlinearity, tuple(GAINS))
+    _, fan_in = _fans(shape)
+    bound = GAINS[nonlinearity] * math.sqrt(3 / fan_in)
+    return rng.uniform(-bound, bound, shape).astype(_float(dtype))
 
 
 def orthogonal(

@@ -53,7 +53,7 @@ def linear_backward(d_output: np.ndarray, cache: LinearCache) -> tuple[np.ndarra
         cache: what `linear_forward` returned.
 
     Returns:
-        dx, of shape (…, N), and `{"weight": (M, N), "bias": (M,)}`.
+        dx, of shape (…, N), and a dict with `weight` (M, N) and `bias` (M,).
 
     Raises:
         TypeError: another dtype than the forward pass had.

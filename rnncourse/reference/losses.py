@@ -1,4 +1,7 @@
-"""Softmax, cross-entropy, and the two units in which language models report it."""
+"""The two units in which language models report the cross-entropy, and the mean squared error.
+
+Softmax and the cross-entropy itself are in `cross_entropy.py`; their names are here too.
+"""
 
 from __future__ import annotations
 
@@ -7,105 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_ids, check_number
+from .._checks import check_array, check_number
+from .cross_entropy import cross_entropy_backward, cross_entropy_forward, log_softmax, softmax
 
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    r"""Log-probabilities from scores: :math:`\log p_v = z_v - \log \sum_u e^{z_u}`, along the last axis.
-
-    Args:
-        logits: the scores z, unnormalised, of shape (…, V).
-
-    Returns:
-        Natural logarithms of probabilities, of shape (…, V).
-
-    Source: chapter 02.
-
-    >>> np.exp(log_softmax(np.array([0.0, np.log(3.0)])))
-    array([0.25, 0.75])
-    """
-    # Subtracting the largest score changes nothing but keeps exp from overflowing.
-    z = logits - logits.max(axis=-1, keepdims=True)
-    return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    r"""Probabilities from scores: :math:`p_v = e^{z_v} / \sum_u e^{z_u}`, along the last axis.
-
-    Args:
-        logits: the scores z, unnormalised, of shape (…, V).
-
-    Returns:
-        Probabilities, of shape (…, V), each last axis summing to 1.
-
-    Source: chapter 02.
-    """
-    return np.exp(log_softmax(logits))
-
-
-class CrossEntropyCache(NamedTuple):
-    """What `cross_entropy_backward` needs."""
-
-    log_p: np.ndarray
-    targets: np.ndarray
-    mask: np.ndarray
-    count: int
-
-
-def cross_entropy_forward(
-    logits: np.ndarray, targets: np.ndarray, mask: np.ndarray | None = None
-) -> tuple[float, CrossEntropyCache]:
-    r"""Mean negative log-probability of the targets: :math:`L = -\frac{1}{N} \sum_{t,b} m_{tb} \log p_{tb}(y_{tb})`.
-
-    Args:
-        logits: scores, of shape (T, B, V).
-        targets: the symbols that came, integers in 0 … V-1, of shape (T, B).
-        mask: booleans of shape (T, B); False leaves a position (padding) out. N counts the True ones. None: all.
-
-    Returns:
-        The loss in nats a symbol, and the cache for `cross_entropy_backward`.
-
-    Raises:
-        TypeError: logits not floating point, targets not integers, mask not boolean.
-        ValueError: a wrong shape, a target out of range, NaN or infinity, or a mask without a True.
-
-    Source: chapter 02.
-    """
-    check_array("logits", logits, ("T", "B", "V"))
-    T, B, V = logits.shape
-    check_ids("targets", targets, (T, B), V)
-    if mask is None:
-        mask = np.ones((T, B), bool)
-    elif not isinstance(mask, np.ndarray) or mask.dtype != bool:
-        raise TypeError(f"mask must be a boolean numpy.ndarray of shape {(T, B)}, got {type(mask).__name__}")
-    elif mask.shape != (T, B):
-        raise ValueError(f"mask must have shape {(T, B)}, got {mask.shape}")
-    count = int(mask.sum())
-    if count == 0:
-        raise ValueError("mask must keep at least one position, got none (or logits of size 0)")
-    log_p = log_softmax(logits)
-    picked = np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
-    loss = -float(picked[mask].sum(dtype=np.float64)) / count
-    return loss, CrossEntropyCache(log_p, targets, mask, count)
-
-
-def cross_entropy_backward(cache: CrossEntropyCache) -> np.ndarray:
-    r"""The loss's derivative by the logits: :math:`dz_{tb} = \frac{m_{tb}}{N} (p_{tb} - e_{y_{tb}})`.
-
-    Args:
-        cache: what `cross_entropy_forward` returned.
-
-    Returns:
-        Of shape (T, B, V).
-
-    Source: chapter 03.
-    """
-    log_p, targets, mask, count = cache
-    d_logits = np.exp(log_p)
-    T, B = targets.shape
-    d_logits[np.arange(T)[:, None], np.arange(B), targets] -= 1
-    d_logits *= mask[:, :, None] / log_p.dtype.type(count)
-    return d_logits
+__all__ = [
+    "bits_per_character",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "log_softmax",
+    "mse_backward",
+    "mse_forward",
+    "perplexity",
+    "softmax",
+]
 
 
 def perplexity(nats: float) -> float:

@@ -6,6 +6,7 @@ A mask says what stays. Training goes on with the product, or with the mask appl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,41 @@ def magnitude_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
     _check_weight(weight)
     removed = np.argsort(np.abs(weight), axis=None, kind="stable")[: _count(weight.size, sparsity)]
     return _without(removed, weight.shape, weight.dtype)
+
+
+def global_magnitude_masks(weights: Mapping[str, np.ndarray], sparsity: float) -> dict[str, np.ndarray]:
+    """Keep the weights of largest absolute value among several arrays: `torch.nn.utils.prune.global_unstructured`.
+
+    An array of small weights loses more than its share, perhaps all. That is meant where the arrays are of one scale.
+
+    Args:
+        weights: arrays by name, of any shapes and of one dtype.
+        sparsity: the share of all entries together to remove, from 0 to 1; rounded as by `magnitude_mask`.
+
+    Returns:
+        Masks under the keys of `weights`. Of equal absolute values the first ones, in the order of the mapping and then
+        in C order, are removed first.
+
+    Raises:
+        TypeError: not a mapping of floating-point arrays of one dtype, or `sparsity` not a number.
+        ValueError: no array, NaN or infinity, or `sparsity` outside 0 … 1.
+
+    Source: Han, Pool, Tran and Dally (2015); chapter 21.
+
+    >>> global_magnitude_masks({"a": np.array([0.3, -2.0]), "b": np.array([0.1, 0.2])}, 0.75)
+    {'a': array([0., 1.]), 'b': array([0., 0.])}
+    """
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"weights must be a mapping of names to arrays, got {type(weights).__name__}")
+    if not weights:
+        raise ValueError("weights must hold at least one array, got none")
+    first = next(iter(weights.values()))
+    for name, weight in weights.items():
+        check_array(f"weights[{name!r}]", weight, getattr(weight, "shape", ("…",)), like=first)
+    mask = magnitude_mask(np.concatenate([weight.ravel() for weight in weights.values()]), sparsity)
+    ends = np.cumsum([weight.size for weight in weights.values()])[:-1]
+    parts = zip(weights.items(), np.split(mask, ends), strict=True)
+    return {name: part.reshape(weight.shape) for (name, weight), part in parts}
 
 
 def random_mask(

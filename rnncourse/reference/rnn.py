@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_choice, check_ids
-
-Params = Mapping[str, np.ndarray]
+from .._checks import check_array, check_choice
+from .masks import length_mask
+from .scan import Cell, Params, State, check_state
 
 
 class Nonlinearity(NamedTuple):
@@ -21,6 +21,8 @@ class Nonlinearity(NamedTuple):
     phi: Callable[[np.ndarray], np.ndarray]
     dphi: Callable[[np.ndarray], np.ndarray]
 
+
+_NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 NONLINEARITIES = {
     "tanh": Nonlinearity(np.tanh, lambda h: 1 - h * h),
@@ -91,7 +93,7 @@ def rnn_forward(
     H = h_0.shape[1]
     check_rnn_params(params, I, H, like=x)
     check_choice("nonlinearity", nonlinearity, tuple(NONLINEARITIES))
-    mask = None if lengths is None else _mask(lengths, T, B)
+    mask = None if lengths is None else length_mask(lengths, T, B)
 
     W_ih, W_hh = params["weight_ih_l0"], params["weight_hh_l0"]
     b = params["bias_ih_l0"] + params["bias_hh_l0"]
@@ -193,9 +195,40 @@ def check_rnn_params(params: Params, input_size: int, hidden_size: int, *, like:
         check_array(f"params[{name!r}]", params[name], shape, like=like)
 
 
-def _mask(lengths: np.ndarray, T: int, B: int) -> np.ndarray:
-    """(T, B, 1) booleans: whether step t lies within sequence b."""
-    check_ids("lengths", lengths, (B,), T + 1)
-    if lengths.min() < 1:
-        raise ValueError(f"lengths must lie in 1 … {T}, got {int(lengths.min())}")
-    return (np.arange(T)[:, None] < lengths)[:, :, None]
+def rnn_cell(nonlinearity: str = "tanh") -> Cell:
+    r"""One step of the Elman network, for `scan_forward`; its state is (h,).
+
+    Args:
+        nonlinearity: phi: "tanh", "relu", "sigmoid" or "linear" (none).
+
+    Returns:
+        The cell; its parameters are those of `rnn_forward`.
+
+    Raises:
+        ValueError: an unknown nonlinearity.
+
+    Source: Elman (1990); chapter 02.
+    """
+    check_choice("nonlinearity", nonlinearity, tuple(NONLINEARITIES))
+    phi, dphi = NONLINEARITIES[nonlinearity]
+
+    def forward(x_t: np.ndarray, state: State, params: Params) -> tuple[np.ndarray, State, tuple]:
+        (h,) = state
+        a_t = (
+            x_t @ params["weight_ih_l0"].T + params["bias_ih_l0"] + h @ params["weight_hh_l0"].T + params["bias_hh_l0"]
+        )
+        h_t = phi(a_t)
+        return h_t, (h_t,), (x_t, h, h_t, params)
+
+    def backward(d_output: np.ndarray, d_state: State, cache: tuple) -> tuple[np.ndarray, State, dict[str, np.ndarray]]:
+        x_t, h, h_t, params = cache
+        da = (d_output + d_state[0]) * dphi(h_t)
+        db = da.sum(0)
+        grads = {"weight_ih_l0": da.T @ x_t, "weight_hh_l0": da.T @ h, "bias_ih_l0": db, "bias_hh_l0": db}
+        return da @ params["weight_ih_l0"], (da @ params["weight_hh_l0"],), grads
+
+    def check(x: np.ndarray, state: State, params: Params) -> None:
+        check_state(state, ("hidden_size",), x)
+        check_rnn_params(params, x.shape[2], state[0].shape[1], like=x)
+
+    return Cell(forward, backward, check)

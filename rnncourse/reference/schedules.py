@@ -1,7 +1,7 @@
 """Learning-rate schedules: the rate before step k + 1, for k = 0, 1, …; numbers as in torch.optim.lr_scheduler.
 
 A rate that depends on k alone is a function; `Plateau` waits for what it is told. Set the optimiser's rate with
-`optimizer.lr = exponential(k, lr, gamma)`. Chapters 08 and 16.
+`optimizer.lr = exponential(k, lr, gamma)`. Chapters 08 and 16. Defined elsewhere: `one_cycle`, `Plateau`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,20 @@ from __future__ import annotations
 import math
 
 from .._checks import check_number
+from .one_cycle import one_cycle, one_cycle_momentum
+from .plateau import Plateau
+
+__all__ = [
+    "Plateau",
+    "constant",
+    "cosine",
+    "exponential",
+    "one_cycle",
+    "one_cycle_momentum",
+    "step",
+    "warmup",
+    "warmup_cosine",
+]
 
 
 def constant(k: int, lr: float) -> float:
@@ -98,46 +112,34 @@ def warmup(k: int, lr: float, steps: int, start_factor: float = 1 / 3) -> float:
     return _checked(k, lr) * (factor + (1 - factor) * min(k, steps) / steps)
 
 
-class Plateau:
-    """Decay on a plateau: `torch.optim.lr_scheduler.ReduceLROnPlateau` for a loss, with its defaults.
+def warmup_cosine(
+    k: int, lr: float, steps: int, total: int, start_factor: float = 1 / 3, final_lr: float = 0.0
+) -> float:
+    r"""A linear rise, then half a cosine down: `warmup` and `cosine` in torch's `SequentialLR`.
 
-    The rate is multiplied by `factor` when, more than `patience` times in a row, a loss was not below the smallest so
-    far times (1 - `threshold`).
+    .. math::
+        \eta_k = \mathrm{warmup}(k) \;\text{ for } k < s, \qquad \eta_k = \mathrm{cosine}(k - s) \;\text{ for } k \ge s
+
+    The rise begins at `start_factor` times the rate and the cosine takes the N - s steps that are left.
 
     Args:
-        lr: the rate at the start, at least 0; then the rate now.
-        factor: of a fall, in (0, 1).
-        patience: losses without progress that are let pass, at least 0.
-        threshold: the relative progress that counts, in [0, 1).
+        k: steps made so far, at least 0.
+        lr: the rate after the rise, eta, at least 0.
+        steps: s, how many steps the rise takes, at least 1 and below `total`.
+        total: N, the steps of the whole training; beyond them the rate stays at `final_lr`.
+        start_factor: above 0.
+        final_lr: the rate at the end, at least 0.
+
+    Returns:
+        The rate eta_k.
+
+    Source: Loshchilov and Hutter (2017) for the cosine; Goyal et al. (2017) for the rise.
     """
-
-    def __init__(self, lr: float, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4) -> None:
-        self.lr = check_number("lr", lr, at_least=0)
-        self.factor = check_number("factor", factor, above=0, below=1)
-        self.patience = check_number("patience", patience, at_least=0, integer=True)
-        self.threshold = check_number("threshold", threshold, at_least=0, below=1)
-        self.best = math.inf
-        self.waited = 0
-
-    def step(self, loss: float) -> float:
-        """Take note of a loss, measured on held-out data as a rule.
-
-        Args:
-            loss: the loss now. NaN or infinity is no progress.
-
-        Returns:
-            The rate from now on.
-        """
-        if loss < self.best * (1 - self.threshold):
-            self.best, self.waited = loss, 0
-        else:
-            self.waited += 1
-        if self.waited > self.patience:
-            # torch leaves a rate alone that would change by less than 1e-8.
-            if self.lr * (1 - self.factor) > 1e-8:
-                self.lr *= self.factor
-            self.waited = 0
-        return self.lr
+    steps = check_number("steps", steps, at_least=1, integer=True)
+    total = check_number("total", total, above=steps, integer=True)
+    up = warmup(k, lr, steps, start_factor)
+    down = cosine(max(k - steps, 0), lr, total - steps, final_lr)
+    return up if k < steps else down
 
 
 def _checked(k: int, lr: float) -> float:

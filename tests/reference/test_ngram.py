@@ -247,3 +247,12 @@ def test_agrees_with_the_definition_where_all_discounts_are_defined(modified):
     model = KneserNey(3, 8, modified=modified).fit(text)
     assert all(len(set(three)) == (3 if modified else 1) for three in model.discounts[1:])
     assert_agrees(3, 8, text.tolist(), text[:60].tolist(), modified)
+
+
+@pytest.mark.parametrize("modified", [False, True], ids=["plain", "modified"])
+@pytest.mark.parametrize("order", [12, 40])
+def test_orders_longer_than_the_text(order, modified):
+    # n-grams above the text's length do not exist: their orders are empty and the next shorter one answers.
+    for text in ([3], [0, 1], [0, 1, 0, 1, 0, 1, 2, 0, 1, 0, 1], [2] * 9):
+        assert_agrees(order, 5, text, [*text, 4, *text, *text], modified)
+        assert KneserNey(order, 5, modified=modified).fit(ids(text)).sizes[len(text) :] == [0] * (order - len(text))

@@ -6,6 +6,7 @@ import torch
 from torch.nn.utils import prune
 
 from rnncourse.reference import magnitude_mask, random_mask, unit_mask
+from rnncourse.reference.pruning import global_magnitude_masks
 
 SPARSITIES = [0, 0.1, 0.3, 0.5, 0.77, 0.95, 1]
 
@@ -36,6 +37,28 @@ def test_magnitude_is_torchs(sparsity):
     layer = module(draw(1))
     prune.l1_unstructured(layer, "weight", amount=float(sparsity))
     np.testing.assert_array_equal(magnitude_mask(draw(1), sparsity), layer.weight_mask.numpy())
+
+
+@pytest.mark.parametrize("sparsity", SPARSITIES)
+def test_global_magnitude_is_torchs(sparsity):
+    weights = {"a": draw(3), "b": 0.3 * draw(4, (5, 2)), "c": 2 * draw(5, (1, 9))}
+    layers = {name: module(weight) for name, weight in weights.items()}
+    prune.global_unstructured(
+        [(layer, "weight") for layer in layers.values()], prune.L1Unstructured, amount=float(sparsity)
+    )
+    masks = global_magnitude_masks(weights, sparsity)
+    assert list(masks) == list(weights)
+    for name, layer in layers.items():
+        np.testing.assert_array_equal(masks[name], layer.weight_mask.numpy())
+
+
+def test_global_magnitude_of_several_shapes_and_ties():
+    weights = {"a": np.ones((2, 2), np.float32), "none": np.ones((0, 3), np.float32), "b": np.array(-1, np.float32)}
+    masks = global_magnitude_masks(weights, 0.6)
+    assert {name: mask.tolist() for name, mask in masks.items()} == {"a": [[0, 0], [0, 1]], "none": [], "b": 1}
+    assert {mask.dtype for mask in masks.values()} == {np.dtype(np.float32)}
+    one = draw()
+    np.testing.assert_array_equal(global_magnitude_masks({"a": one}, 0.4)["a"], magnitude_mask(one, 0.4))
 
 
 def test_ties_and_extremes():
@@ -95,5 +118,13 @@ def test_refuses_what_does_not_fit():
         magnitude_mask(np.array([1.0, np.nan]), 0.5)
     with pytest.raises(ValueError, match=r"weight must be square, got shape \(6, 7\)"):
         unit_mask(weight, 0.5)
+    with pytest.raises(TypeError, match="weights must be a mapping of names to arrays, got list"):
+        global_magnitude_masks([weight], 0.5)
+    with pytest.raises(ValueError, match="weights must hold at least one array, got none"):
+        global_magnitude_masks({}, 0.5)
+    with pytest.raises(TypeError, match=r"weights\['b'\] must have dtype float64 like the other arrays, got float32"):
+        global_magnitude_masks({"a": weight, "b": weight.astype(np.float32)}, 0.5)
+    with pytest.raises(ValueError, match=r"sparsity must be at most 1, got 1\.5"):
+        global_magnitude_masks({"a": weight}, 1.5)
     with pytest.raises(TypeError, match="dtype must be float32 or float64, got int64"):
         random_mask(np.random.default_rng(0), (2, 2), 0.5, np.int64)
