@@ -287,9 +287,12 @@ def _record_text(conclusion: dict[str, Any]) -> str:
 
 
 def _kept(path: Path | None) -> str:
+    from rnncourse.experiments._record import read_json
+
     if path is None:
         return "Nothing was kept, since there is no --output."
     partial = path.with_name(path.name + ".partial")
-    if not partial.exists():
-        return "No seed was finished, so nothing was kept."
-    return f"What was finished is in {partial}; the same command goes on from there."
+    seeds = len(read_json(partial)["seeds"]) if partial.exists() else 0
+    if not seeds:
+        return "No seed was finished, so nothing was kept: the same command begins with the first."
+    return f"Finished seeds: {seeds}, in {partial}; the same command goes on from there."

@@ -143,7 +143,10 @@ def test_interrupt_in_the_first_seed(monkeypatch, tmp_path):
     monkeypatch.setattr(_run, "run", interrupted)
     done = invoke("experiment", "char_rnn_numpy", "--quick", "--output", str(tmp_path / "a.json"))
     assert done.exit_code == 130
-    assert "No seed was finished, so nothing was kept." in done.output
+    assert "No seed was finished, so nothing was kept" in done.output
+    (tmp_path / "a.json.partial").write_text('{"seeds": {}, "common": {}}')  # the common part alone
+    done = invoke("experiment", "char_rnn_numpy", "--quick", "--output", str(tmp_path / "a.json"))
+    assert "No seed was finished, so nothing was kept" in done.output
     done = invoke("experiment", "char_rnn_numpy", "--quick")
     assert done.exit_code == 130
     assert "Nothing was kept, since there is no --output." in done.output
