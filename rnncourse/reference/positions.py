@@ -24,7 +24,7 @@ def sinusoidal_positions(T: int, size: int, *, start: int = 0, dtype: Any = np.f
         dtype: float32 or float64; the angles are computed in float64 either way.
 
     Returns:
-        Of shape (T, E); add it to the embeddings to every sequence of the batch.
+        Of shape (T, E), to be added to the embeddings of every sequence of the batch.
 
     Raises:
         TypeError: a number that is not an integer, another dtype.

@@ -262,6 +262,7 @@ BAD_PRODUCT = {
     "allowed-list": ((Q, K, V, [True]), TypeError, "allowed must be a boolean .* got list"),
     "allowed-rank": ((Q, K, V, np.ones((5, 4), bool)), ValueError, r"allowed must have shape \(2, 5, 4\)"),
     "allowed-size": ((Q, K, V, np.ones((2, 4, 5), bool)), ValueError, r"allowed .* got \(2, 4, 5\)"),
+    "allowed-small": ((Q, K, V, np.ones((2, 5, 3), bool)), ValueError, r"allowed .* got \(2, 5, 3\)"),
     "allowed-none": ((Q, K, V, np.tri(5, 4, -1, bool)[None]), ValueError, r"a key, got none at \[0, 0\]"),
 }
 
