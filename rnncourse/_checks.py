@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,37 @@ def check_number(
     if not np.isfinite(value) or not all(ok for _, ok in bounds):
         raise ValueError(f"{name} must be {' and '.join(text for text, _ in bounds) or 'finite'}, got {value}")
     return value
+
+
+def check_sequence(x: Any) -> np.ndarray:
+    """Return `x` if it is a finite array of shape (T, B, I) with at least one step of one sequence, else raise."""
+    check_array("x", x, ("T", "B", "input_size"))
+    if x.shape[0] == 0 or x.shape[1] == 0:
+        raise ValueError(f"x must have T >= 1 and B >= 1, got shape {x.shape}")
+    return x
+
+
+def check_params(params: Any, shapes: Mapping[str, Sequence[int]], like: np.ndarray) -> None:
+    """Raise unless `params` holds exactly the arrays named in `shapes`, in those shapes and `like`'s dtype."""
+    if not isinstance(params, Mapping) or set(params) != set(shapes):
+        got = sorted(params) if isinstance(params, Mapping) else type(params).__name__
+        raise ValueError(f"params must have the keys {', '.join(shapes)}, got {got}")
+    for name, shape in shapes.items():
+        check_array(f"params[{name!r}]", params[name], shape, like=like)
+
+
+def check_mask(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return `value` if it is an array of booleans of that shape, else raise TypeError or ValueError."""
+    if not isinstance(value, np.ndarray) or value.dtype != bool:
+        got = f"dtype {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{name} must be a boolean numpy.ndarray of shape {_show(shape)}, got {got}")
+    _check_shape(name, value, shape)
+    return value
+
+
+def cotangent(name: str, d: np.ndarray | None, shape: tuple[int, ...], like: np.ndarray) -> np.ndarray:
+    """`d` itself if it has that shape and `like`'s dtype, zeros where it is None; else raise."""
+    return np.zeros(shape, like.dtype) if d is None else check_array(name, d, shape, like=like)
 
 
 def _check_shape(name: str, value: np.ndarray, shape: Sequence[int | str]) -> None:

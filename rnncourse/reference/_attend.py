@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array
-from ._gates import cotangent
-from .losses import softmax
+from .._checks import check_array, check_mask, cotangent
+from .cross_entropy import softmax
 from .scan import Params
 
 
@@ -83,11 +82,7 @@ def allowed_keys(mask: np.ndarray | None, T: int, S: int, B: int, *, causal: boo
     allowed = np.tri(T, S, S - T, dtype=bool)[None] if causal else None
     if mask is None:
         return allowed
-    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
-        got = f"dtype {mask.dtype}" if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise TypeError(f"mask must be a boolean numpy.ndarray of shape {(S, B)}, got {got}")
-    if mask.shape != (S, B):
-        raise ValueError(f"mask must have shape {(S, B)}, one entry a key, got {mask.shape}")
+    check_mask("mask", mask, (S, B))
     allowed = mask.T[:, None] if allowed is None else mask.T[:, None] & allowed
     without = np.argwhere(~allowed.any(-1))
     if len(without):

@@ -1,13 +1,10 @@
-"""What the gated recurrences share: the sigmoid, and checks of what they are given."""
+"""What the gated recurrences share: the sigmoid, and blocks of steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
-
-from .._checks import check_array
-from .scan import Params
 
 
 def sigmoid(a: np.ndarray) -> np.ndarray:
@@ -28,27 +25,6 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
     array([0.  , 0.5 , 0.75])
     """
     return (1 + np.tanh(a / 2)) / 2
-
-
-def check_sequence(x: np.ndarray) -> None:
-    """Raise unless x is a finite array of shape (T, B, I) with at least one step of one sequence."""
-    check_array("x", x, ("T", "B", "input_size"))
-    if x.shape[0] == 0 or x.shape[1] == 0:
-        raise ValueError(f"x must have T >= 1 and B >= 1, got shape {x.shape}")
-
-
-def check_params(params: Params, shapes: dict[str, tuple[int, ...]], like: np.ndarray) -> None:
-    """Raise unless `params` holds exactly the arrays named in `shapes`, in those shapes and `like`'s dtype."""
-    if not isinstance(params, Mapping) or set(params) != set(shapes):
-        got = sorted(params) if isinstance(params, Mapping) else type(params).__name__
-        raise ValueError(f"params must have the keys {', '.join(shapes)}, got {got}")
-    for name, shape in shapes.items():
-        check_array(f"params[{name!r}]", params[name], shape, like=like)
-
-
-def cotangent(name: str, d: np.ndarray | None, shape: tuple[int, ...], like: np.ndarray) -> np.ndarray:
-    """`d` itself if it has that shape and `like`'s dtype, zeros where it is None; else raise."""
-    return np.zeros(shape, like.dtype) if d is None else check_array(name, d, shape, like=like)
 
 
 def blocks(T: int, size: int) -> Iterator[slice]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._checks import check_array
-from .cross_entropy import check_mask
+from .cross_entropy import positions_mask
 
 
 class PenaltyCache(NamedTuple):
@@ -191,4 +191,4 @@ def _check(output: np.ndarray, mask: np.ndarray | None, name: str = "output") ->
     T, B, H = output.shape
     if H == 0:
         raise ValueError(f"{name} must have H >= 1, got shape {output.shape}")
-    return check_mask(mask, T, B)
+    return positions_mask(mask, T, B)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._checks import check_params
 from ._attend import (
     AttendCache,
     allowed_keys,
@@ -15,7 +16,6 @@ from ._attend import (
     check_attention,
     score_units,
 )
-from ._gates import check_params
 from .scan import Params
 
 

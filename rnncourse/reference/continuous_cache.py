@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._checks import check_array, check_ids, check_number
-from .losses import softmax
+from .cross_entropy import softmax
 
 
 class ContinuousCache:

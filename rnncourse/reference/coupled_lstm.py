@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_number
-from ._gates import check_params, sigmoid
+from .._checks import check_array, check_number, check_params
+from ._gates import sigmoid
 from .initialisers import pytorch_uniform
 from .scan import Cell, Params, State, check_state
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_ids, check_number
+from .._checks import check_array, check_ids, check_mask, check_number
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -145,7 +145,7 @@ def check_classification(
     check_array("logits", logits, ("T", "B", "V"))
     T, B, V = logits.shape
     check_ids("targets", targets, (T, B), V)
-    mask = check_mask(mask, T, B)
+    mask = positions_mask(mask, T, B)
     if weight is None:
         return mask, np.ones(V, logits.dtype)
     check_array("weight", weight, (V,), like=logits)
@@ -156,7 +156,7 @@ def check_classification(
     return mask, weight
 
 
-def check_mask(mask: np.ndarray | None, T: int, B: int) -> np.ndarray:
+def positions_mask(mask: np.ndarray | None, T: int, B: int) -> np.ndarray:
     """Return a mask of positions, all True where None, if it is boolean, of shape (T, B) and keeps something.
 
     Raises:
@@ -165,10 +165,7 @@ def check_mask(mask: np.ndarray | None, T: int, B: int) -> np.ndarray:
     """
     if mask is None:
         mask = np.ones((T, B), bool)
-    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
-        raise TypeError(f"mask must be a boolean numpy.ndarray of shape {(T, B)}, got {type(mask).__name__}")
-    if mask.shape != (T, B):
-        raise ValueError(f"mask must have shape {(T, B)}, got {mask.shape}")
+    check_mask("mask", mask, (T, B))
     if not mask.any():
         raise ValueError("mask must keep at least one position, got none (or logits of size 0)")
     return mask

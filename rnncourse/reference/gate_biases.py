@@ -79,11 +79,15 @@ def _biases(params: dict[str, np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndar
             if not set(names) <= set(params):
                 raise ValueError(f"params must hold {', '.join(names)}, got {sorted(params)}")
             b_ih, b_hh, W_hh = (params[name] for name in names)
-            check_array(f"params[{names[2]!r}]", W_hh, ("4 * hidden_size", "hidden_size"))
-            H = W_hh.shape[1]
-            # A GRU's biases would be cut in the wrong places without a word.
-            if W_hh.shape[0] != 4 * H:
-                raise ValueError(f"params[{names[2]!r}] must have shape {(4 * H, H)} (an LSTM), got {W_hh.shape}")
+            check_array(f"params[{names[2]!r}]", W_hh, ("4 * hidden_size", "hidden_size or proj_size"))
+            rows, P = W_hh.shape
+            H = rows // 4
+            # A GRU has three rows a column; its biases would be cut in the wrong places without a word.
+            if rows != 4 * H or P > H:
+                raise ValueError(
+                    f"params[{names[2]!r}] must have shape (4 * H, H), or fewer columns with a projection (an LSTM), "
+                    f"got {W_hh.shape}"
+                )
             check_array(f"params[{names[0]!r}]", b_ih, (4 * H,), like=W_hh)
             check_array(f"params[{names[1]!r}]", b_hh, (4 * H,), like=W_hh)
             found.append((b_ih, b_hh, H))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .._checks import check_ids, check_number
+from .cross_entropy import softmax
 from .gpt2 import gpt2_forward
 from .gpt2_params import check_gpt2_params
-from .losses import softmax
 from .scan import Params
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_choice, check_number
-from ._gates import check_params
+from .._checks import check_array, check_choice, check_number, check_params
 from .initialisers import pytorch_uniform
 from .rnn import NONLINEARITIES
 from .scan import Cell, Params, State, check_state

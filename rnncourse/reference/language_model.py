@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._checks import check_choice, check_ids, check_number
+from .cross_entropy import cross_entropy_backward, cross_entropy_forward, log_softmax
 from .embedding import EmbeddingCache, embedding_backward, embedding_forward
 from .initialisers import init_rnn, pytorch_uniform
 from .linear import LinearCache, linear_backward, linear_forward
-from .losses import cross_entropy_backward, cross_entropy_forward, log_softmax
 from .rnn import NONLINEARITIES, RNNCache, rnn_backward, rnn_forward
 
 

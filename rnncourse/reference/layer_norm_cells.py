@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_choice, check_number
-from ._gates import check_params, sigmoid
+from .._checks import check_array, check_choice, check_number, check_params
+from ._gates import sigmoid
 from .initialisers import pytorch_uniform
 from .layer_norm import layer_norm_backward, layer_norm_forward
 from .rnn import NONLINEARITIES

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_choice
+from .._checks import check_array, check_choice, cotangent
 
 
 class LinearScanCache(NamedTuple):
@@ -108,12 +108,8 @@ def linear_scan_backward(
     Source: Martin and Cundy (2018); chapter 31.
     """
     a, h, method = cache
-    if d_output is None:
-        d_output = np.zeros_like(a)
-    if d_h_n is None:
-        d_h_n = np.zeros_like(a[0])
-    check_array("d_output", d_output, a.shape, like=a)
-    check_array("d_h_n", d_h_n, a.shape[1:], like=a)
+    d_output = cotangent("d_output", d_output, a.shape, a)
+    d_h_n = cotangent("d_h_n", d_h_n, a.shape[1:], a)
 
     # Step T has nothing after it: a coefficient of one lets d_h_n in.
     a_next = np.concatenate([a[1:], np.ones_like(a[:1])])

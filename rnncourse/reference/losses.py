@@ -1,6 +1,6 @@
 """The two units in which language models report the cross-entropy, and the mean squared error.
 
-Softmax and the cross-entropy itself are in `cross_entropy.py`; their names are here too.
+The cross-entropy itself is in `cross_entropy.py`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .._checks import check_array, check_number
-from .cross_entropy import cross_entropy_backward, cross_entropy_forward, log_softmax, softmax
-
-__all__ = [
-    "bits_per_character",
-    "cross_entropy_backward",
-    "cross_entropy_forward",
-    "log_softmax",
-    "mse_backward",
-    "mse_forward",
-    "perplexity",
-    "softmax",
-]
 
 
 def perplexity(nats: float) -> float:

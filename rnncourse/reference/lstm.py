@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_number
-from ._gates import blocks, check_params, check_sequence, cotangent, sigmoid
+from .._checks import check_array, check_number, check_params, check_sequence, cotangent
+from ._gates import blocks, sigmoid
 from .initialisers import pytorch_uniform
 from .masks import length_mask
 from .scan import Cell, Params, State, check_state

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_choice, check_number
-from ._gates import check_params, check_sequence, sigmoid
+from .._checks import check_array, check_choice, check_number, check_params, check_sequence
+from ._gates import sigmoid
 from .initialisers import pytorch_uniform
 from .linear import LinearCache, linear_backward, linear_forward
 from .linear_scan import LinearScanCache, linear_scan_backward, linear_scan_forward

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_choice
-from ._gates import check_params
+from .._checks import check_array, check_choice, check_params
 from .gelu import gelu_backward, gelu_forward
 from .linear import LinearCache, linear_backward, linear_forward
 from .scan import Params

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_choice, check_number
+from .._checks import check_array, check_choice, check_number, check_params
 from ._attend import allowed_keys
-from ._gates import check_params
 from .linear import LinearCache, linear_backward, linear_forward
 from .scaled_dot_product import ScaledDotProductCache, scaled_dot_product_backward, scaled_dot_product_forward
 from .scan import Params

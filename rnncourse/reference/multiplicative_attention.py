@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_choice
+from .._checks import check_choice, check_params
 from ._attend import (
     AttendCache,
     allowed_keys,
@@ -16,7 +16,6 @@ from ._attend import (
     check_attention,
     score_units,
 )
-from ._gates import check_params
 from .additive_attention import additive_attention_backward, additive_attention_forward
 from .scan import Params
 

@@ -7,10 +7,20 @@ an optimiser is in its attributes, arrays under the keys of `params`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
 from .._checks import check_array, check_number
+
+
+class Optimizer(Protocol):
+    """What every optimiser has: the arrays it moves, in place, and a step."""
+
+    params: dict[str, np.ndarray]
+
+    def step(self, grads: Mapping[str, np.ndarray]) -> None:
+        """Move every parameter once."""
 
 
 class SGD:

@@ -5,12 +5,13 @@ Elman (1990), "Finding structure in time"; derived in chapters 02 (forward) and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_choice
+from .._checks import check_array, check_choice, check_params, check_sequence, cotangent
+from ._gates import sigmoid
 from .masks import length_mask
 from .scan import Cell, Params, State, check_state
 
@@ -27,8 +28,7 @@ _NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 NONLINEARITIES = {
     "tanh": Nonlinearity(np.tanh, lambda h: 1 - h * h),
     "relu": Nonlinearity(lambda a: np.maximum(a, 0), lambda h: (h > 0).astype(h.dtype)),
-    # 1 / (1 + exp(-a)) overflows for large negative a; this form of the same function cannot.
-    "sigmoid": Nonlinearity(lambda a: (1 + np.tanh(a / 2)) / 2, lambda h: h * (1 - h)),
+    "sigmoid": Nonlinearity(sigmoid, lambda h: h * (1 - h)),
     "linear": Nonlinearity(lambda a: a, np.ones_like),
 }
 
@@ -85,13 +85,11 @@ def rnn_forward(
     >>> output.shape, h_n.shape
     ((5, 4, 3), (4, 3))
     """
-    check_array("x", x, ("T", "B", "input_size"))
+    check_sequence(x)
     T, B, I = x.shape
-    if T == 0 or B == 0:
-        raise ValueError(f"x must have T >= 1 and B >= 1, got shape {x.shape}")
     check_array("h_0", h_0, (B, "hidden_size"), like=x)
     H = h_0.shape[1]
-    check_rnn_params(params, I, H, like=x)
+    check_params(params, _shapes(I, H), x)
     check_choice("nonlinearity", nonlinearity, tuple(NONLINEARITIES))
     mask = None if lengths is None else length_mask(lengths, T, B)
 
@@ -145,12 +143,8 @@ def rnn_backward(
     x, h, params, nonlinearity, mask = cache
     T, B, I = x.shape
     H = h.shape[2]
-    if d_output is None:
-        d_output = np.zeros((T, B, H), x.dtype)
-    if d_h_n is None:
-        d_h_n = np.zeros((B, H), x.dtype)
-    check_array("d_output", d_output, (T, B, H), like=x)
-    check_array("d_h_n", d_h_n, (B, H), like=x)
+    d_output = cotangent("d_output", d_output, (T, B, H), x)
+    dh = cotangent("d_h_n", d_h_n, (B, H), x)
 
     W_ih, W_hh = params["weight_ih_l0"], params["weight_hh_l0"]
     dphi = NONLINEARITIES[nonlinearity].dphi(h[1:])
@@ -159,7 +153,6 @@ def rnn_backward(
         d_output = d_output * mask
 
     da = np.empty((T, B, H), x.dtype)
-    dh = d_h_n
     for t in reversed(range(T)):
         dh = dh + d_output[t]
         da[t] = dh * dphi[t]
@@ -178,21 +171,6 @@ def rnn_backward(
         "bias_hh_l0": db.copy(),
     }
     return (da @ W_ih).reshape(T, B, I), dh, grads
-
-
-def check_rnn_params(params: Params, input_size: int, hidden_size: int, *, like: np.ndarray) -> None:
-    """Raise unless `params` holds a one-layer RNN's four arrays in the right shapes and `like`'s dtype."""
-    shapes = {
-        "weight_ih_l0": (hidden_size, input_size),
-        "weight_hh_l0": (hidden_size, hidden_size),
-        "bias_ih_l0": (hidden_size,),
-        "bias_hh_l0": (hidden_size,),
-    }
-    if not isinstance(params, Mapping) or set(params) != set(shapes):
-        got = sorted(params) if isinstance(params, Mapping) else type(params).__name__
-        raise ValueError(f"params must have the keys {', '.join(shapes)}, got {got}")
-    for name, shape in shapes.items():
-        check_array(f"params[{name!r}]", params[name], shape, like=like)
 
 
 def rnn_cell(nonlinearity: str = "tanh") -> Cell:
@@ -229,6 +207,10 @@ def rnn_cell(nonlinearity: str = "tanh") -> Cell:
 
     def check(x: np.ndarray, state: State, params: Params) -> None:
         check_state(state, ("hidden_size",), x)
-        check_rnn_params(params, x.shape[2], state[0].shape[1], like=x)
+        check_params(params, _shapes(x.shape[2], state[0].shape[1]), x)
 
     return Cell(forward, backward, check)
+
+
+def _shapes(I: int, H: int) -> dict[str, tuple[int, ...]]:
+    return dict(zip(_NAMES, ((H, I), (H, H), (H,), (H,)), strict=True))

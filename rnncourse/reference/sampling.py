@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._checks import check_ids, check_number
+from .cross_entropy import softmax
 from .language_model import RNNLanguageModel
-from .losses import softmax
 
 
 def sample(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_sequence, cotangent
 from .masks import length_mask
 
 Params = Mapping[str, np.ndarray]
@@ -69,10 +69,8 @@ def scan_forward(
 
     Source: chapter 11.
     """
-    check_array("x", x, ("T", "B", "input_size"))
+    check_sequence(x)
     T, B, _ = x.shape
-    if T == 0 or B == 0:
-        raise ValueError(f"x must have T >= 1 and B >= 1, got shape {x.shape}")
     if not isinstance(state, tuple):
         raise TypeError(f"state must be a tuple of arrays, got {type(state).__name__}")
     cell.check(x, state, params)
@@ -120,9 +118,7 @@ def scan_backward(
         raise TypeError(f"d_state must be a tuple of {len(first)} arrays, like the state, got {type(d_state).__name__}")
     for k, (d, s) in enumerate(zip(d_state, first, strict=True)):
         check_array(f"d_state[{k}]", d, s.shape, like=s)
-    if d_output is None:
-        d_output = np.zeros(output_shape, x.dtype)
-    check_array("d_output", d_output, output_shape, like=x)
+    d_output = cotangent("d_output", d_output, output_shape, x)
 
     dx = np.empty_like(x)
     grads = {name: np.zeros_like(p) for name, p in params.items()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from .clipping import clip_grad_norm_
 from .language_model import RNNLanguageModel
-from .optimizers import SGD, Adam
+from .optimizers import Optimizer
 
 
 class TrainingStep(NamedTuple):
@@ -23,7 +23,7 @@ class TrainingStep(NamedTuple):
 def tbptt(
     model: RNNLanguageModel,
     batches: Iterable[tuple[np.ndarray, np.ndarray]],
-    optimizer: SGD | Adam,
+    optimizer: Optimizer,
     *,
     max_norm: float,
     h_0: np.ndarray | None = None,

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_choice, check_number
-from ._gates import check_params
+from .._checks import check_array, check_choice, check_number, check_params
 from .layer_norm import LayerNormCache, layer_norm_backward, layer_norm_forward
 from .mlp import ACTIVATIONS, MLPCache, hidden_units, mlp_backward, mlp_forward, mlp_shapes
 from .multihead_attention import (

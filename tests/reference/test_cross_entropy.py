@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnncourse.reference import gradcheck, losses
-from rnncourse.reference.cross_entropy import cross_entropy_backward, cross_entropy_forward, log_softmax, softmax
+from rnncourse.reference import gradcheck
+from rnncourse.reference.cross_entropy import cross_entropy_backward, cross_entropy_forward
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
 
 DTYPES = {np.float64: FLOAT64, np.float32: FLOAT32}
@@ -87,11 +87,6 @@ def test_smoothing_by_hand():
     loss, d_logits = by_ours(logits, np.array([[0]]), None, weight, 0.2)
     assert_close(loss, -(2 * 0.9 * np.log(0.25) + 0.1 * np.log(0.75)) / 2, FLOAT64)
     assert_close(d_logits, [[[(0.25 * 1.9 - 1.8) / 2, (0.75 * 1.9 - 0.1) / 2]]], FLOAT64)
-
-
-def test_losses_keeps_the_names():
-    assert losses.cross_entropy_forward is cross_entropy_forward and losses.log_softmax is log_softmax
-    assert losses.cross_entropy_backward is cross_entropy_backward and losses.softmax is softmax
 
 
 @pytest.mark.parametrize(

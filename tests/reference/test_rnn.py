@@ -7,18 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnncourse.reference import gradcheck, init_rnn, rnn_backward, rnn_forward
+from tests.reference.cell_checks import SIZES
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
 
-# Distinct sizes, so that a transposed or swapped axis cannot fit by chance.
-SIZES = {
-    "ordinary": (5, 4, 2, 3),
-    "one-step": (1, 4, 2, 3),
-    "one-sequence": (6, 1, 3, 2),
-    "one-unit": (4, 3, 2, 1),
-    "one-input": (4, 2, 1, 5),
-    "all-one": (1, 1, 1, 1),
-    "long": (40, 2, 3, 7),
-}
 PHI = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "linear": lambda a: a}
 
 
