@@ -1,47 +1,43 @@
-"""The NumPy Elman network beside `torch.nn.RNN` on the processor: forward and backward, float32.
+"""The NumPy reference beside `torch.nn` on the processor: forward and backward in float32.
 
-Method
-    Both sides get the same weights, inputs and output gradients, and both compute the output, the last state and the
-    gradients by the inputs, the initial state and all weights. First the two are compared (`TOLERANCE`, relative to the
-    largest entry); where they differ, nothing is timed.
+LSTM, GRU, Elman network and one Transformer block with causal attention, each against PyTorch's module of the same
+numbers: outputs, last states and the gradients by inputs, initial states and all weights. `_side_by_side` says how the
+two are timed.
 
-    Each side runs at its better number of threads, one or two. NumPy's BLAS takes that number when NumPy is imported,
-    so each number gets a process of its own, and both sides are timed in it: in turns, a short block of NumPy, a short
-    block of PyTorch, and so on, so that whatever else the machine does hits both. There is a pause before each
-    block, since the other side's idle threads wait in a busy loop for a while and would take a core away; the first
-    call of a block is not counted. The processes alternate as well, over several rounds.
-
-    Reported are medians and quartiles over all calls, and the ratio of the medians, NumPy to PyTorch: below 1, NumPy is
-    faster.
+A recurrence's arithmetic is counted as its matrix products alone: with G gates, 2 T B G H (I + H) operations forward
+and twice as many backward. Its activations are what the backward equations read besides inputs and weights: h (RNN),
+with r, z, n and u (GRU), with i, f, g, o, c and tanh c (LSTM).
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from rnncourse.experiments._record import RecordError, code_state, environment, now
-from rnncourse.reference import init_rnn, rnn_backward, rnn_forward
+from rnncourse import reference as np_reference
+from rnncourse.experiments._record import code_state, environment, now
+
+from . import _side_by_side
+from ._side_by_side import Results, Side
 
 SIZES = ((100, 32, 128), (64, 32, 256), (35, 20, 650), (35, 1, 64))
 """(T, B, H); the input size is H."""
 
-TOLERANCE = 1e-5
-ROUNDS, BLOCKS, CALLS = 3, 5, 5
-PAUSE = 0.1  # seconds; OpenBLAS's idle threads wait some 30 ms
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+KEPT = {"LSTM": 7, "GRU": 5, "RNN": 1}
+"""Activations a step, a sequence and a unit."""
 
-Side = Callable[[], tuple[np.ndarray, ...]]
+MODELS = (*GATES, "TransformerEncoderLayer")
+HEAD, WIDENING = 64, 4
+"""The block's units a head, at least, and how much wider its feed-forward part is."""
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """Time all sizes and return the record.
+    """Time all models at all sizes and return the record.
 
     Args:
         quick: the smallest size only, one thread, one short round.
@@ -49,33 +45,23 @@ def run(*, quick: bool = False) -> dict[str, Any]:
     Raises:
         RecordError: the two sides disagree, or a timing process failed.
     """
-    sizes = SIZES[-1:] if quick else SIZES
+    cases = [(model, *size) for model in MODELS for size in (SIZES[-1:] if quick else SIZES)]
     threads = [n for n in (1, 2) if n <= (os.cpu_count() or 1)][: 1 if quick else 2]
-    rounds, blocks = (1, 1) if quick else (ROUNDS, BLOCKS)
+    rounds, blocks = (1, 1) if quick else (_side_by_side.ROUNDS, _side_by_side.BLOCKS)
     load_before, start = _load(), time.perf_counter()
-    calls: dict[tuple[tuple[int, int, int], int, str], list[float]] = {}
-    versions: dict[str, Any] = {}
-    for _ in range(rounds):
-        for n in threads:
-            answer = _in_process(n, sizes, blocks)
-            versions = answer["environment"]["versions"]
-            for size, sides in zip(sizes, answer["seconds"], strict=True):
-                for side, seconds in sides.items():
-                    calls.setdefault((size, n, side), []).extend(seconds)
-
+    measured = _side_by_side.measure(__name__, cases, threads=threads, rounds=rounds, blocks=blocks)
+    product = measured["product"]
     results = []
-    for size in sizes:
-        T, B, H = size
-        row: dict[str, Any] = {"T": T, "B": B, "H": H}
-        for side in ("numpy", "torch"):
-            tried = {str(n): _summary(calls[size, n, side]) for n in threads}
-            best = min(tried, key=lambda n: tried[n]["median_ms"])
-            row[side] = {"threads": int(best), **tried[best], "tried": tried}
-        row["ratio"] = row["numpy"]["median_ms"] / row["torch"]["median_ms"]
+    for (model, T, B, H), row in zip(cases, measured["results"], strict=True):
+        gflops = operations(model, T, B, H) / row["numpy"]["median_ms"] / 1e6
+        memory = 4 * activations(model, T, B, H)
+        row = {"model": model, "T": T, "B": B, "H": H, **row, "gflops": gflops}
+        row["of_product_rate"] = gflops / product[str(row["numpy"]["threads"])]
+        row["activation_bytes"] = memory
         results.append(row)
     return {
         "benchmark": "reference",
-        "question": "How long does the NumPy Elman network take, forward and backward, beside torch.nn.RNN?",
+        "question": "How long does the NumPy reference take, forward and backward, beside torch.nn?",
         "provenance": {
             "command": f"rnncourse bench reference{' --quick' if quick else ''}",
             "date": now(),
@@ -84,132 +70,135 @@ def run(*, quick: bool = False) -> dict[str, Any]:
             "load_average": [load_before, _load()],
             "nice": os.nice(0) if hasattr(os, "nice") else None,
             **environment(),
-            "versions": versions,
+            "versions": measured["versions"],
         },
         "settings": {
             "dtype": "float32",
-            "tolerance": TOLERANCE,
+            "tolerance": _side_by_side.TOLERANCE,
             "rounds": rounds,
             "blocks": blocks,
-            "calls": CALLS,
-            "pause": PAUSE,
+            "calls": _side_by_side.CALLS,
+            "pause": _side_by_side.PAUSE,
+            "product_size": _side_by_side.PRODUCT,
         },
+        "product_gflops": product,
         "results": results,
     }
 
 
 def table(record: dict[str, Any]) -> str:
     """The record as lines of text."""
-    lines = ["    T   B    H     NumPy ms (threads)   torch ms (threads)   ratio"]
+    names = {"TransformerEncoderLayer": "block"}
+    lines = [
+        f"{'':5}    T   B    H     NumPy ms (threads)   torch ms (threads)   ratio"
+        "   GFLOP/s  of product   peak MB  of activations"
+    ]
     for row in record["results"]:
         numpy, torch = row["numpy"], row["torch"]
         lines.append(
-            f"{row['T']:>5}{row['B']:>4}{row['H']:>5}"
+            f"{names.get(row['model'], row['model']):5}{row['T']:>5}{row['B']:>4}{row['H']:>5}"
             f"{numpy['median_ms']:>13.2f} ({numpy['threads']})"
             f"{torch['median_ms']:>17.2f} ({torch['threads']})"
-            f"{row['ratio']:>12.2f}"
+            f"{row['ratio']:>12.2f}{row['gflops']:>10.1f}{row['of_product_rate']:>11.0%}"
+            f"{row['peak_bytes'] / 1e6:>11.2f}{row['peak_bytes'] / row['activation_bytes']:>15.1f}"
         )
-    return "\n".join(lines)
+    rates = ", ".join(f"{rate:.0f} GFLOP/s on {n} thread(s)" for n, rate in record["product_gflops"].items())
+    return "\n".join([*lines, f"A square matrix product: {rates}."])
 
 
-def sides(T: int, B: int, H: int) -> dict[str, Side]:
-    """The two computations on the same numbers; each call returns output, last state and all gradients."""
+def operations(model: str, T: int, B: int, H: int) -> int:
+    """Multiplications and additions of the matrix products, forward and backward."""
+    if model in GATES:
+        return 3 * 2 * T * B * GATES[model] * H * (H + H)
+    return 3 * 2 * T * B * (4 * H * H + 2 * H * WIDENING * H + 2 * T * H)
+
+
+def activations(model: str, T: int, B: int, H: int) -> int:
+    """How many numbers the backward equations read besides inputs and weights."""
+    if model in KEPT:
+        return KEPT[model] * T * B * H
+    # Two normalised inputs, q, k, v, what the heads give, the hidden units before and after phi; the weights.
+    return (6 + 2 * WIDENING) * T * B * H + B * _heads(H) * T * T
+
+
+def sides(model: str, T: int, B: int, H: int) -> dict[str, Side]:
+    """The two computations on the same numbers; each call returns outputs, last states and all gradients."""
     import torch
 
     rng = np.random.default_rng(0)
-    params = init_rnn(rng, H, H, np.float32)
-    x, d_output = (rng.standard_normal((T, B, H)).astype(np.float32) for _ in range(2))
-    h_0, d_h_n = (rng.standard_normal((B, H)).astype(np.float32) for _ in range(2))
 
-    def in_numpy() -> tuple[np.ndarray, ...]:
-        output, h_n, cache = rnn_forward(x, h_0, params)
-        dx, dh_0, grads = rnn_backward(d_output, d_h_n, cache)
-        return output, h_n, dx, dh_0, *(grads[name] for name in params)
+    def draw(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
 
-    module = torch.nn.RNN(H, H)
+    x, d_output = draw(T, B, H), draw(T, B, H)
+    state_size = {"LSTM": 2, "GRU": 1, "RNN": 1}.get(model, 0)
+    state, d_state = ([draw(B, H) for _ in range(state_size)] for _ in range(2))
+    if model in GATES:
+        module, call = getattr(torch.nn, model)(H, H), _recurrence(model)
+    else:
+        module = torch.nn.TransformerEncoderLayer(H, _heads(H), WIDENING * H, dropout=0, norm_first=True)
+        call = _block(_heads(H))
+    params = {name: draw(*p.shape) / np.float32(np.sqrt(p.shape[-1])) for name, p in module.named_parameters()}
     module.load_state_dict({name: torch.from_numpy(p) for name, p in params.items()})
-    wanted = [torch.from_numpy(x).requires_grad_(), torch.from_numpy(h_0)[None].requires_grad_()]
-    wanted += [getattr(module, name) for name in params]
-    given = [torch.from_numpy(d_output), torch.from_numpy(d_h_n)[None]]
 
-    def in_torch() -> tuple[np.ndarray, ...]:
-        outputs = module(wanted[0], wanted[1])
-        grads = torch.autograd.grad(outputs, wanted, given)
-        output, h_n, dh_0 = outputs[0], outputs[1][0], grads[1][0]
-        return tuple(a.detach().numpy() for a in (output, h_n, grads[0], dh_0, *grads[2:]))
+    wanted = [torch.from_numpy(x).requires_grad_(), *(torch.from_numpy(s)[None].requires_grad_() for s in state)]
+    given = [torch.from_numpy(d_output), *(torch.from_numpy(d)[None] for d in d_state)]
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(T)
 
-    return {"numpy": in_numpy, "torch": in_torch}
+    def in_torch() -> Results:
+        if not state:
+            outputs = [module(wanted[0], src_mask=mask, is_causal=True)]
+        else:
+            output, last = module(wanted[0], wanted[1] if len(state) == 1 else tuple(wanted[1:]))
+            outputs = [output, last] if len(state) == 1 else [output, *last]
+        grads = torch.autograd.grad(outputs, [*wanted, *module.parameters()], given)
+        dx, *d_states = grads[: len(wanted)]
+        values = {
+            "output": outputs[0],
+            **{f"last[{k}]": s[0] for k, s in enumerate(outputs[1:])},
+            "dx": dx,
+            **{f"d_state[{k}]": d[0] for k, d in enumerate(d_states)},
+            **dict(zip(params, grads[len(wanted) :], strict=True)),
+        }
+        return {name: value.detach().numpy() for name, value in values.items()}
 
-
-def check_agreement(ours: Side, theirs: Side) -> float:
-    """The largest difference, relative to the largest entry of its array.
-
-    Raises:
-        RecordError: it is above `TOLERANCE`, or the shapes differ.
-    """
-    names = ("output", "h_n", "dx", "dh_0", "dW_ih", "dW_hh", "db_ih", "db_hh")
-    worst = 0.0
-    for name, a, b in zip(names, ours(), theirs(), strict=True):
-        if a.shape != b.shape:
-            raise RecordError(f"nothing was timed: {name} has shape {a.shape} in NumPy and {b.shape} in PyTorch")
-        difference = float(np.abs(a - b).max() / np.abs(b).max())
-        if not difference <= TOLERANCE:
-            raise RecordError(f"nothing was timed: {name} differs by {difference:.1e}, allowed is {TOLERANCE:.0e}")
-        worst = max(worst, difference)
-    return worst
+    return {"numpy": lambda: call(x, tuple(state), params, d_output, tuple(d_state)), "torch": in_torch}
 
 
-def _time(size: tuple[int, int, int], blocks: int) -> dict[str, list[float]]:
-    """Seconds of each counted call, by side."""
-    both = sides(*size)
-    check_agreement(both["numpy"], both["torch"])
-    seconds: dict[str, list[float]] = {side: [] for side in both}
-    for _ in range(blocks):
-        for side, call in both.items():
-            time.sleep(PAUSE)
-            call()
-            for _ in range(CALLS):
-                start = time.perf_counter()
-                call()
-                seconds[side].append(time.perf_counter() - start)
-    return seconds
+def _recurrence(model: str) -> Callable[..., Results]:
+    name = model.lower()
+    forward, backward = (getattr(np_reference, f"{name}_{way}") for way in ("forward", "backward"))
+
+    def call(x: np.ndarray, state: tuple, params: dict, d_output: np.ndarray, d_state: tuple) -> Results:
+        one = len(state) == 1
+        output, last, cache = forward(x, state[0] if one else state, params)
+        dx, d_first, grads = backward(d_output, d_state[0] if one else d_state, cache)
+        last, d_first = ((last,), (d_first,)) if one else (last, d_first)
+        return {
+            "output": output,
+            **{f"last[{k}]": s for k, s in enumerate(last)},
+            "dx": dx,
+            **{f"d_state[{k}]": d for k, d in enumerate(d_first)},
+            **grads,
+        }
+
+    return call
 
 
-def _in_process(threads: int, sizes: tuple[tuple[int, int, int], ...], blocks: int) -> dict[str, Any]:
-    """Run `worker` in a process whose BLAS and PyTorch have so many threads."""
-    job = json.dumps({"threads": threads, "sizes": sizes, "blocks": blocks})
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    done = subprocess.run(
-        [sys.executable, "-m", "rnncourse.benchmarks.reference", job],
-        env={**os.environ, **dict.fromkeys(names, str(threads))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise RecordError(f"the timing process with {threads} thread(s) failed: {last[0]}")
-    return json.loads(done.stdout)
+def _block(num_heads: int) -> Callable[..., Results]:
+    def call(x: np.ndarray, state: tuple, params: dict, d_output: np.ndarray, d_state: tuple) -> Results:
+        options = {"num_heads": num_heads, "norm_first": True, "causal": True}
+        output, _, cache = np_reference.transformer_block_forward(x, params, **options)
+        dx, grads = np_reference.transformer_block_backward(d_output, cache)
+        return {"output": output, "dx": dx, **{name: grads[name] for name in params}}
+
+    return call
 
 
-def worker(job: str) -> None:
-    """What the timing process does: print the seconds as JSON."""
-    import torch
-
-    wanted = json.loads(job)
-    torch.set_num_threads(wanted["threads"])
-    seconds = [_time(tuple(size), wanted["blocks"]) for size in wanted["sizes"]]
-    print(json.dumps({"seconds": seconds, "environment": environment(torch=True)}))
-
-
-def _summary(seconds: list[float]) -> dict[str, float]:
-    low, median, high = np.percentile(np.array(seconds) * 1000, [25, 50, 75])
-    return {"median_ms": float(median), "quartiles_ms": [float(low), float(high)], "calls": len(seconds)}
+def _heads(H: int) -> int:
+    """How many heads: as many of at least `HEAD` units as divide H."""
+    return max(n for n in range(1, max(H // HEAD, 1) + 1) if H % n == 0)
 
 
 def _load() -> float | None:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-
-
-if __name__ == "__main__":
-    worker(sys.argv[1])

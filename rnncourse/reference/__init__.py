@@ -44,7 +44,8 @@ from .gpt2 import gpt2_backward, gpt2_forward
 from .gpt2_generate import gpt2_generate
 from .gpt2_params import init_gpt2
 from .gradcheck import GradientError, gradcheck, numerical_gradient
-from .gru import gru_backward, gru_cell, gru_forward, init_gru
+from .gru import gru_cell, init_gru
+from .gru_sequence import gru_backward, gru_forward
 from .initialisers import (
     identity,
     init_rnn,
@@ -62,7 +63,8 @@ from .layer_norm_cells import init_layer_norm_lstm, init_layer_norm_rnn, layer_n
 from .linear import linear_backward, linear_forward
 from .linear_scan import linear_scan_backward, linear_scan_forward
 from .losses import bits_per_character, mse_backward, mse_forward, perplexity
-from .lstm import init_lstm, lstm_backward, lstm_cell, lstm_forward
+from .lstm import init_lstm, lstm_cell
+from .lstm_sequence import lstm_backward, lstm_forward
 from .masks import length_mask
 from .mingru import init_mingru, mingru_backward, mingru_cell, mingru_forward
 from .minlstm import init_minlstm, minlstm_backward, minlstm_cell, minlstm_forward

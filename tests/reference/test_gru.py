@@ -5,8 +5,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from rnncourse.reference import gradcheck
-from rnncourse.reference.gru import gru_backward, gru_cell, gru_forward, init_gru
+from rnncourse.reference import gradcheck, gru_backward, gru_cell, gru_forward, init_gru
 from tests.reference.cell_checks import SIZES, Case, any_shape, assert_same, check_cell, naive, scanned
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
 
