@@ -35,7 +35,10 @@ def main() -> None:
         if error.name != "typer":
             raise
         sys.exit("rnncourse: this command needs typer, which is not installed: pip install typer")
-    app(prog_name="rnncourse")
+    try:
+        app(prog_name="rnncourse")
+    except KeyboardInterrupt:  # while a command's imports are read
+        sys.exit(INTERRUPTED)
 
 
 def build_app() -> "typer.Typer":
@@ -162,6 +165,7 @@ def build_app() -> "typer.Typer":
         ] = None,
         document: Annotated[str | None, typer.Option(help="Only what this article says: 000 to 004.")] = None,
         open_: Annotated[bool, typer.Option("--open", help="Only those that no chapter has settled yet.")] = False,
+        settled: Annotated[bool, typer.Option("--settled", help="Only those that a chapter has settled.")] = False,
     ) -> None:
         """List what the articles say that the course follows, and what came out when it was tested."""
         from rnncourse.claims import VERDICTS, LedgerError, load
@@ -172,7 +176,7 @@ def build_app() -> "typer.Typer":
             _fail(str(error))
         width = max(shutil.get_terminal_size().columns, 20)
         if id is not None:
-            if verdict is not None or document is not None or open_:
+            if verdict is not None or document is not None or open_ or settled:
                 _fail("an id and a filter do not go together")
             if id not in rows:
                 close = difflib.get_close_matches(id, rows, n=3)
@@ -188,12 +192,15 @@ def build_app() -> "typer.Typer":
             _fail(f"--document must be one of 000, 001, 002, 003, 004, got {document!r}")
         if verdict is not None and open_:
             _fail("--verdict and --open do not go together: what is open has no verdict")
+        if settled and open_:
+            _fail("--open and --settled do not go together: a claim is one or the other")
         chosen = [
             claim
             for claim in rows.values()
             if (verdict is None or claim.verdict == verdict)
             and (document is None or document in claim.documents)
             and not (open_ and claim.settled)
+            and not (settled and not claim.settled)
         ]
         from rnncourse.claims_page import counts_text, ledger_text
 
@@ -269,7 +276,7 @@ def build_app() -> "typer.Typer":
 
     def _report(conclusion: dict[str, Any], path: Path | None) -> None:
         if conclusion:
-            typer.echo(_record_text(conclusion))
+            typer.echo(_short_text(conclusion))
         typer.echo("Nothing was written." if path is None else f"Written to {path}")
 
     return app
@@ -280,10 +287,23 @@ def _listing(entries: dict[str, str]) -> str:
     return "\n".join(f"{name:<{width}}  {summary}" for name, summary in entries.items())
 
 
-def _record_text(conclusion: dict[str, Any]) -> str:
+def _short_text(conclusion: dict[str, Any]) -> str:
+    """What is short in a conclusion: numbers, words, and small tables of them; the rest is in the file."""
     from rnncourse.experiments._record import rounded, to_json
 
-    return to_json(rounded(conclusion, 5))
+    def short(value: Any) -> bool:
+        return not isinstance(value, (dict, list))
+
+    shown = {}
+    for name, value in conclusion.items():
+        if isinstance(value, dict):
+            inner = {k: v for k, v in value.items() if short(v) or (k == "parts" and all(map(short, v.values())))}
+            if 0 < len(inner) <= 12:
+                shown[name] = inner
+        elif short(value):
+            shown[name] = value
+    text = to_json(rounded(shown, 5))
+    return text if shown == conclusion else f"{text}\nIn short; the record holds the rest."
 
 
 def _kept(path: Path | None) -> str:

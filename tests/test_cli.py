@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import rnncourse
-from rnncourse import cli
+from rnncourse import cli, results
 from rnncourse.experiments import EXPERIMENTS, _record, _run
 
 
@@ -186,11 +186,48 @@ def test_interrupt_and_go_on(tmp_path):
     assert [s["train_curve"] for s in record["seeds"]] == [s["train_curve"] for s in other["seeds"]]
 
 
+def test_a_conclusion_is_told_in_short():
+    whole = {
+        "met": True,
+        "mean": 1.234567,
+        "parts": {"a": 1, "b": [2]},
+        "rows": [{"x": 1}],
+        "many": dict.fromkeys("abcdefghijklmn", 0),
+    }
+    text, last = cli._short_text(whole).rsplit("\n", 1)
+    assert json.loads(text) == {"met": True, "mean": 1.2346, "parts": {"a": 1}}
+    assert last == "In short; the record holds the rest."
+    assert json.loads(cli._short_text({"met": None})) == {"met": None}
+    for name in EXPERIMENTS:
+        assert 1 < len(cli._short_text(results.load(name)["conclusion"]).splitlines()) < 40
+
+
+def test_interrupted_while_it_starts(monkeypatch):
+    def app(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "build_app", lambda: app)
+    monkeypatch.setattr("sys.argv", ["rnncourse", "claims"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+
+
+def test_settled_claims():
+    from rnncourse.claims import load
+
+    shown = invoke("claims", "--settled").output
+    assert all((claim.id in shown) == claim.settled for claim in load().values())
+    done = invoke("claims", "--settled", "--open")
+    assert done.exit_code == cli.USAGE_ERROR
+    assert "--open and --settled do not go together" in done.output
+
+
 def test_quick_bench():
     pytest.importorskip("torch")
     done = invoke("bench", "reference", "--quick")
     assert done.exit_code == 0, done.output
-    assert re.search(r"35\s+1\s+64\s+[\d.]+ \(1\)\s+[\d.]+ \(1\)\s+[\d.]+", done.output)
+    assert re.search(r"LSTM\s+35\s+1\s+64\s+[\d.]+ \(1\)\s+[\d.]+ \(1\)\s+[\d.]+", done.output)
     assert done.stdout.endswith("Nothing was written.\n")
 
 
