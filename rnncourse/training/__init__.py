@@ -1,0 +1,1 @@
+"""Training in Torch: truncated backpropagation with a carried state, checkpoints, schedules."""
