@@ -91,9 +91,7 @@ def cross_entropy_forward(
     Source: Szegedy et al. (2016) for the smoothing; chapters 02 and 20.
     """
     mask, weight = check_classification(logits, targets, mask, weight)
-    check_number("label_smoothing", label_smoothing, at_least=0)
-    if label_smoothing > 1:
-        raise ValueError(f"label_smoothing must be at most 1, got {label_smoothing}")
+    check_number("label_smoothing", label_smoothing, at_least=0, at_most=1)
     eps, V = float(label_smoothing), logits.shape[2]
     log_p = log_softmax(logits)
     w_y = weight[targets]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_choice, check_dtype, check_number, check_rng, check_sizes
 
 
 class DropoutCache(NamedTuple):
@@ -43,10 +43,9 @@ def dropout_mask(rng: np.random.Generator, shape: tuple[int, ...], p: float, dty
 
     Source: Srivastava et al. (2014); chapter 18.
     """
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, such as np.random.default_rng(0), got {rng!r}")
     check_number("p", p, at_least=0, below=1)
-    return (rng.random(shape) >= p).astype(dtype) / np.dtype(dtype).type(1 - p)
+    dtype = check_dtype(dtype)
+    return (check_rng(rng).random(check_sizes("shape", shape)) >= p).astype(dtype) / dtype.type(1 - p)
 
 
 def dropout_forward(
@@ -69,7 +68,7 @@ def dropout_forward(
 
     Source: Srivastava et al. (2014), between layers Zaremba, Sutskever and Vinyals (2014); chapter 18.
     """
-    check_array("x", x, getattr(x, "shape", ()))
+    check_array("x", x, (...,))
     return drop(x, x.shape, p, rng, training)
 
 
@@ -121,7 +120,8 @@ def drop(
     x: np.ndarray, shape: tuple[int, ...], p: float, rng: np.random.Generator, training: bool
 ) -> tuple[np.ndarray, DropoutCache]:
     """Multiply by a mask of the given shape, which says what shares a draw: an axis of 1 shares it along that axis."""
-    if not training:
+    check_rng(rng)
+    if not check_choice("training", training, (True, False)):
         check_number("p", p, at_least=0, below=1)
         return x, DropoutCache(x, None)
     mask = dropout_mask(rng, shape, p, x.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_dtype, check_number, check_rng
 from .scan import Params
 from .transformer_block import block_shapes
 
@@ -81,8 +81,8 @@ def init_gpt2(
     sizes = {"vocab_size": vocab_size, "n_positions": n_positions, "n_embd": n_embd, "n_layer": n_layer}
     for name, size in sizes.items():
         check_number(name, size, at_least=1, integer=True)
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    check_dtype(dtype)
+    check_rng(rng)
     params = {}
     for name, shape in gpt2_shapes(**sizes).items():
         if len(shape) == 2:

@@ -57,8 +57,6 @@ class RNNLanguageModel:
     ) -> None:
         for name, value in {"vocab_size": vocab_size, "embedding_size": embedding_size}.items():
             check_number(name, value, at_least=1, integer=True)
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng must be a numpy.random.Generator, such as np.random.default_rng(0), got {rng!r}")
         rnn = init_rnn(rng, embedding_size, hidden_size, dtype)
         self.nonlinearity = check_choice("nonlinearity", nonlinearity, tuple(NONLINEARITIES))
         self.params = {

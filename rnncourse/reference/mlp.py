@@ -55,7 +55,7 @@ def mlp_forward(x: np.ndarray, params: Params, *, activation: str = "relu") -> t
     Source: Vaswani et al. (2017), section 3.3; chapter 28.
     """
     check_choice("activation", activation, tuple(ACTIVATIONS))
-    check_array("x", x, (*x.shape[:-1], "E") if isinstance(x, np.ndarray) else ("…", "E"))
+    check_array("x", x, (..., "E"))
     check_params(params, mlp_shapes(x.shape[-1], hidden_units(params)), x)
     a, linear1 = linear_forward(x, params["linear1.weight"], params["linear1.bias"])
     h, phi = ACTIVATIONS[activation].forward(a)

@@ -145,16 +145,15 @@ def quantised_linear(x: np.ndarray, weight: Quantised, bias: np.ndarray, *, redu
     if N > _MOST_INPUTS:
         raise ValueError(f"weight must have at most {_MOST_INPUTS} columns, or 32 bits could overflow, got {N}")
     check_array("bias", bias, (M,), like=weight.scale)
-    leading = x.shape[:-1] if isinstance(x, np.ndarray) else ("…",)
-    check_array("x", x, (*leading, N), like=weight.scale)
+    check_array("x", x, (..., N), like=weight.scale)
     q, s_x, z = quantise_activations(x.reshape(-1, N), reduce_range=reduce_range)
     total = (q.astype(np.int32) - np.int32(z)) @ weight.q.astype(np.int32).T
     y = s_x * weight.scale.T * total.astype(x.dtype) + bias
-    return y.reshape(*leading, M)
+    return y.reshape(*x.shape[:-1], M)
 
 
 def _check_filled(name: str, array: np.ndarray) -> None:
-    check_array(name, array, getattr(array, "shape", ("…",)))
+    check_array(name, array, (...,))
     if array.size == 0:
         raise ValueError(f"{name} must have at least one entry, got shape {array.shape}")
 
