@@ -47,6 +47,9 @@ def gpt2_generate(
     check_number("length", length, at_least=0, integer=True)
     check_number("temperature", temperature, at_least=0)
     check_rng(rng)
+    T, N = len(prompt), len(params["wpe.weight"])
+    if T + length - 1 > N:
+        raise ValueError(f"length must leave T + length - 1 within the N={N} positions, got T={T} and length={length}")
     drawn = np.empty((length, prompt.shape[1]), np.int64)
     ids, past = prompt, None
     for t in range(length):

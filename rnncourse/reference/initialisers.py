@@ -39,7 +39,7 @@ def xavier_uniform(
     Args:
         rng: the generator to draw from.
         shape: (N_out, N_in).
-        gain: g; see `GAINS`.
+        gain: g, at least 0; see `GAINS`.
         dtype: float32 or float64.
 
     Returns:
@@ -48,7 +48,7 @@ def xavier_uniform(
     Source: Glorot and Bengio (2010).
     """
     fan_out, fan_in = _fans(shape)
-    return _uniform(rng, check_number("gain", gain) * math.sqrt(6 / (fan_in + fan_out)), shape, dtype)
+    return _uniform(rng, check_number("gain", gain, at_least=0) * math.sqrt(6 / (fan_in + fan_out)), shape, dtype)
 
 
 def xavier_normal(
@@ -59,7 +59,7 @@ def xavier_normal(
     Args:
         rng: the generator to draw from.
         shape: (N_out, N_in).
-        gain: g; see `GAINS`.
+        gain: g, at least 0; see `GAINS`.
         dtype: float32 or float64.
 
     Returns:
@@ -68,7 +68,7 @@ def xavier_normal(
     Source: Glorot and Bengio (2010).
     """
     fan_out, fan_in = _fans(shape)
-    return _normal(rng, check_number("gain", gain) * math.sqrt(2 / (fan_in + fan_out)), shape, dtype)
+    return _normal(rng, check_number("gain", gain, at_least=0) * math.sqrt(2 / (fan_in + fan_out)), shape, dtype)
 
 
 def kaiming_normal(
@@ -121,7 +121,7 @@ def orthogonal(
     Args:
         rng: the generator to draw from.
         shape: (N_out, N_in); the rows or the columns, whichever are fewer, are orthonormal.
-        gain: the singular values.
+        gain: the singular values, at least 0.
         dtype: float32 or float64.
 
     Returns:
@@ -130,7 +130,7 @@ def orthogonal(
     Source: Saxe, McClelland and Ganguli (2014).
     """
     rows, columns = _fans(shape)
-    check_number("gain", gain)
+    check_number("gain", gain, at_least=0)
     q, r = np.linalg.qr(_normal(rng, 1.0, (max(rows, columns), min(rows, columns)), np.float64))
     # QR is unique only up to signs; fixing them makes the draw uniform and the same for every LAPACK.
     q *= np.sign(np.diag(r))

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import check_ids, check_number
+from .._checks import check_choice, check_ids, check_number
 from .ngram_counts import Order, count_orders, find
 
 
@@ -55,7 +55,7 @@ class KneserNey:
     def __init__(self, order: int, vocab_size: int, *, modified: bool = False) -> None:
         self.order = int(check_number("order", order, at_least=1, integer=True))
         self.vocab_size = int(check_number("vocab_size", vocab_size, at_least=1, integer=True))
-        self.modified = bool(modified)
+        self.modified = bool(check_choice("modified", modified, (True, False)))
         self.discounts: list[tuple[float, float, float]] = []
         self.sizes: list[int] = []
         self._symbols = np.zeros(0, dtype=np.int64)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_choice
 from .dropout import DropoutCache, drop, dropout_backward
 from .scan import Params
 
@@ -68,13 +68,19 @@ def weight_drop_forward(
         The parameters, new arrays under `names` and the same arrays otherwise; the cache for `weight_drop_backward`.
 
     Raises:
-        TypeError: a parameter not floating point, rng not a generator, p not a number.
+        TypeError: a parameter not floating point, rng not a generator, p not a number, names no sequence.
         ValueError: a name that is not in params, a parameter that is no matrix, p outside [0, 1), NaN or infinity.
 
     Source: Wan et al. (2013), DropConnect; Merity, Keskar and Socher (2018) for recurrent weights; chapter 18.
     """
-    if missing := [name for name in names if name not in params]:
-        raise ValueError(f"names must be keys of params, got {missing}")
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping of names to arrays, got {type(params).__name__}")
+    if not isinstance(names, Sequence) or isinstance(names, str):
+        raise TypeError(f"names must be a sequence of keys of params, got {names!r}")
+    for k, name in enumerate(names):
+        if name not in params:
+            raise ValueError(f"names[{k}] must be a key of params, got {name!r}")
+    check_choice("columns", columns, (True, False))
     dropped, cache = dict(params), {}
     for name in names:
         W = check_array(f"params[{name!r}]", params[name], ("rows", "columns"))
@@ -98,6 +104,10 @@ def weight_drop_backward(grads: Params, cache: Mapping[str, DropoutCache]) -> di
 
     Source: Merity, Keskar and Socher (2018); chapter 18.
     """
+    if not isinstance(grads, Mapping):
+        raise TypeError(f"grads must be a mapping of names to arrays, got {type(grads).__name__}")
     if missing := [name for name in cache if name not in grads]:
         raise ValueError(f"grads must have the dropped parameters' keys, got none for {missing}")
+    for name, part in cache.items():
+        check_array(f"grads[{name!r}]", grads[name], part.x.shape, like=part.x)
     return dict(grads) | {name: dropout_backward(grads[name], part) for name, part in cache.items()}

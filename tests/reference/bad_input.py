@@ -23,11 +23,12 @@ class Entry:
 
     Attributes:
         call: the callable, which takes every argument by its name.
-        arguments: valid ones.
+        arguments: valid ones. Models, optimisers and functions are left as they are: what has the attributes will do.
         free: a reason by pattern, `"x: axis 0 *"`, of what is legitimate: each must let something through.
         called: what an inner function calls the argument: a replacement by regular expression. The error must then
             have a note that says where it comes from.
         open: a reason by pattern of what is still to be mended: a list to be emptied.
+        left: a reason by argument for not spoiling it at all.
     """
 
     call: Callable[..., Any]
@@ -35,12 +36,15 @@ class Entry:
     free: dict[str, str] = dataclasses.field(default_factory=dict)
     called: dict[str, str] = dataclasses.field(default_factory=dict)
     open: dict[str, str] = dataclasses.field(default_factory=dict)
+    left: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def complaints(entry: Entry) -> list[str]:
     """Run every spoiled call; say what passed, what was refused without naming the argument, and idle reasons."""
     found, used = [], set()
     for argument, value in entry.arguments.items():
+        if argument in entry.left:
+            continue
         for label, path, whose, spoiled in spoil(argument, value, _optional(entry.call, argument)):
             fault = _fault(entry, entry.arguments | {argument: spoiled}, path, whose)
             excuses = [p for p in entry.free if _matches(label, p)] if fault in ("", "let through") else []
@@ -84,6 +88,9 @@ def _optional(call: Callable[..., Any], argument: str) -> bool:
     return "None" in str(inspect.signature(call).parameters[argument].annotation)
 
 
+_KINDS = (np.ndarray, np.random.Generator, Cell, Mapping, tuple, list, type, str, int, float)
+
+
 def spoil(path: str, value: Any, optional: bool = False) -> Iterator[tuple[str, str, str, Any]]:
     """Yield (label, path, whose name the error must give, the spoiled value)."""
     if CACHES.match(path):
@@ -91,6 +98,8 @@ def spoil(path: str, value: Any, optional: bool = False) -> Iterator[tuple[str, 
     for name, whose, spoiled in _ways(value):
         if not (name == "None" and optional):
             yield f"{path}: {name}", path, whose, spoiled
+    if path in ("lengths", "input_lengths"):
+        yield f"{path}: zero", path, "its own", _with(value, 0)
     if isinstance(value, Cell):
         return
     if isinstance(value, Mapping):
@@ -108,7 +117,8 @@ def spoil(path: str, value: Any, optional: bool = False) -> Iterator[tuple[str, 
 
 
 def _ways(value: Any) -> Iterator[tuple[str, str, Any]]:
-    yield "None", "its own", None
+    if isinstance(value, _KINDS):
+        yield "None", "its own", None
     match value:
         case np.ndarray():
             yield from _arrays(value)
@@ -140,8 +150,6 @@ def _ways(value: Any) -> Iterator[tuple[str, str, Any]]:
             yield "one too few", "all", type(value)(value[:-1])
             yield "one too many", "all", type(value)([*value, value[-1]])
             yield "a number", "its own", 3
-        case _ if callable(value):
-            yield "not callable", "its own", 3
 
 
 def _arrays(a: np.ndarray) -> Iterator[tuple[str, str, Any]]:
@@ -166,7 +174,7 @@ def _arrays(a: np.ndarray) -> Iterator[tuple[str, str, Any]]:
         yield "float", "its own", a.astype(np.float64)
         yield "bool", "its own", a.astype(bool)
         yield "negative", "its own", _with(a, -1)
-        yield "too large", "its own", _with(a, 10**6)
+        yield "too large", "its own", _with(a, min(10**6, np.iinfo(a.dtype).max))
     elif a.dtype == bool:
         yield "integer", "its own", a.astype(np.int64)
         yield "float", "its own", a.astype(np.float64)

@@ -4,6 +4,7 @@ A table holds valid arguments for every public callable; `bad_input` derives wha
 each other, so that no swapped axis fits by chance: T, B, I, H = 4, 3, 2, 5.
 """
 
+import contextlib
 import functools
 import inspect
 
@@ -50,13 +51,20 @@ def listed(function):
     return run
 
 
+@functools.wraps(ref.gradcheck)
+def gradcheck_compares(**arguments):
+    """gradcheck, whose GradientError is not about its arguments."""
+    with contextlib.suppress(ref.GradientError):
+        return ref.gradcheck(**arguments)
+
+
 ENTRIES: dict[str, Entry] = {}
 
 
-def add(name, call=None, *, free=(), called=(), open=(), **arguments):
+def add(name, call=None, *, free=(), called=(), open=(), left=(), **arguments):
     """Put an entry into the table; `name` is that of the public callable, with a variant behind a colon."""
     call = getattr(ref, name.partition(":")[0]) if call is None else call
-    ENTRIES[name] = Entry(call, arguments, dict(free), dict(called), dict(open))
+    ENTRIES[name] = Entry(call, arguments, dict(free), dict(called), dict(open), dict(left))
 
 
 # --- recurrences: (init, forward, backward) with one state, and cells under the scan
@@ -440,7 +448,10 @@ for name in ("SGD", "Adam", "AdamW", "Adagrad", "RMSProp"):
     add(name, free=free, **arguments)
     add(f"{name}.step", make(params, 0.1).step, grads={key: normal(p.shape) for key, p in params.items()})
 grads = {"w": normal((2, 3)), "b": normal(2)}
-add("clip_grad_norm_", grads=grads, max_norm=1.0)
+free = {f"grads['{key}']: {way}": "of any shape and dtype" for key in grads for way in SHAPE[:-1]}
+free |= {"grads['*']: axis * *": "of any shape and dtype", "grads['*']: float32": "of any shape and dtype"}
+free |= {"grads: a key too many": "any names", "grads: without '*'": "any names"}
+add("clip_grad_norm_", free=free, grads=grads, max_norm=1.0)
 lstm = ref.init_lstm(generator(), I, H)
 for name, option in {"set_forget_bias_": {"value": 1.0}, "chrono_": {"rng": generator(), "max_lag": 9.0}}.items():
     free = {
@@ -477,31 +488,34 @@ options = {"length": 3, "temperature": 0.5, "rng": generator()}
 add("sample", free={"prompt: axis 0 *": "of any length"}, model=model, prompt=text, **options)
 trained = language_model()
 batches = [(ids, targets)] * 2
-free = {"batches: one too *": "any number of windows"}
-add(
-    "tbptt",
-    listed(ref.tbptt),
-    free=free,
-    model=trained,
-    batches=batches,
-    optimizer=ref.SGD(trained.params, 0.1),
-    max_norm=1.0,
-    h_0=h_0,
-)
+left = {"batches": "what comes from it is given to model.loss_and_grads, whose own entry stands above"}
+arguments = {"model": trained, "batches": batches, "optimizer": ref.SGD(trained.params, 0.1)}
+add("tbptt", listed(ref.tbptt), left=left, **arguments, max_norm=1.0, h_0=h_0)
 array = normal((2, 3))
 free = {f"array: {way}": "of any shape" for way in SHAPE}
 add("numerical_gradient", free=free, f=lambda: float((array**2).sum()), array=array, eps=1e-5)
 gradients = {"array": 2 * array}
-add("gradcheck", f=lambda: float((array**2).sum()), arrays={"array": array}, grads=gradients, eps=1e-5, tolerance=1e-6)
+free = {"grads: a key too many": "not asked for", "arrays: without 'array'": "not asked for"}
+free |= {"grads['array']: float32": "compared with a tolerance"}
+free |= {f"grads['array']: {way}": "reported as a GradientError" for way in ("NaN", "infinity")}
+add(
+    "gradcheck",
+    gradcheck_compares,
+    free=free,
+    f=lambda: float((array**2).sum()),
+    arrays={"array": array},
+    grads=gradients,
+    eps=1e-5,
+    tolerance=1e-6,
+)
 
 # --- initial weights and pruning
 
-free = {"gain: negative": SIGN}
 for name in ("xavier_normal", "xavier_uniform", "orthogonal"):
-    add(name, free=free, rng=generator(), shape=(2, 3), gain=1.5, dtype=np.float64)
+    add(name, rng=generator(), shape=(2, 3), gain=1.5, dtype=np.float64)
 for name in ("kaiming_normal", "kaiming_uniform"):
     add(name, rng=generator(), shape=(2, 3), nonlinearity="relu", dtype=np.float64)
-add("identity", free=free, size=3, gain=1.5, dtype=np.float64)
+add("identity", free={"gain: negative": SIGN}, size=3, gain=1.5, dtype=np.float64)
 ANY_AXES = {"shape: one too *": "any number of axes"}
 add("pytorch_uniform", free=ANY_AXES, rng=generator(), shape=(2, 3), hidden_size=H, dtype=np.float64)
 free = {f"weight: {way}": "of any shape" for way in (*SHAPE, "float32")}
@@ -524,9 +538,16 @@ add(
     reduce_range=True,
 )
 quantised = ref.quantise(normal((H, I)), per_row=True)
-add("dequantise", array=quantised)
+IN_8_BITS = {"array.q: negative": "a weight", "array.q: too large": "no int8 is"}
+free = IN_8_BITS | {
+    "array.q: axis 1 *": "the scale is a row's",
+    "array.scale: float32": "the only floating-point array",
+}
+add("dequantise", free=free, array=quantised)
+IN_8_BITS = {key.replace("array", "weight"): reason for key, reason in IN_8_BITS.items()}
 LEADING_2 = {f"x: {way}": "any leading axes" for way in ("an axis before", "first entry alone", "axis 0 *")}
-add("quantised_linear", free=LEADING_2, x=normal((T, I)), weight=quantised, bias=normal(H), reduce_range=True)
+arguments = {"x": normal((T, I)), "weight": quantised, "bias": normal(H)}
+add("quantised_linear", free=LEADING_2 | IN_8_BITS, **arguments, reduce_range=True)
 
 # --- counting, caches and mixtures
 
