@@ -120,7 +120,7 @@ def test_generators():
     rng = np.random.default_rng(0)
     assert check_rng(rng) is rng
     for value in (0, None, np.random, np.random.RandomState(0)):
-        with pytest.raises(TypeError, match="rng must be a numpy.random.Generator, such as"):
+        with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator, such as"):
             check_rng(value)
 
 
