@@ -139,6 +139,13 @@ def check_sequence(x: Any) -> np.ndarray:
     return x
 
 
+def check_mapping(name: str, value: Any) -> Any:
+    """Return `value` if it is a mapping, else raise TypeError."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of names to arrays, got {type(value).__name__}")
+    return value
+
+
 def check_params(params: Any, shapes: Mapping[str, Sequence[int]], like: np.ndarray) -> None:
     """Raise unless `params` holds exactly the arrays named in `shapes`, in those shapes and `like`'s dtype."""
     if not isinstance(params, Mapping) or set(params) != set(shapes):

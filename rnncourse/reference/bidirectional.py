@@ -5,12 +5,11 @@ Schuster and Paliwal (1997), "Bidirectional recurrent neural networks". Derived 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, noted
+from .._checks import check_array, check_mapping, noted
 from .scan import Cell, Params, ScanCache, State, scan_backward, scan_forward
 
 _ENDING = "_reverse"
@@ -132,8 +131,7 @@ def _turn(T: int, B: int, lengths: np.ndarray | None) -> tuple[np.ndarray, np.nd
 
 
 def _by_direction(params: Params) -> tuple[Params, Params]:
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a mapping of names to arrays, got {type(params).__name__}")
+    check_mapping("params", params)
     there = {name: array for name, array in params.items() if not name.endswith(_ENDING)}
     back = {name.removesuffix(_ENDING): array for name, array in params.items() if name.endswith(_ENDING)}
     if set(there) != set(back):

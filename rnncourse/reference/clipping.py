@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._checks import check_number
+from .._checks import check_mapping, check_number
 
 
 def clip_grad_norm_(grads: Mapping[str, np.ndarray], max_norm: float) -> float:
@@ -45,8 +45,7 @@ def clip_grad_norm_(grads: Mapping[str, np.ndarray], max_norm: float) -> float:
 
 
 def _check_grads(grads: Mapping[str, np.ndarray]) -> None:
-    if not isinstance(grads, Mapping):
-        raise TypeError(f"grads must be a mapping of names to arrays, got {type(grads).__name__}")
+    check_mapping("grads", grads)
     for name, g in grads.items():
         if not isinstance(g, np.ndarray) or not np.issubdtype(g.dtype, np.floating):
             got = getattr(g, "dtype", type(g).__name__)

@@ -9,11 +9,11 @@ A gate's bias is the sum of two, so b goes into `bias_ih` and zero into `bias_hh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
-from .._checks import check_array, check_number, check_rng
+from .._checks import check_array, check_mapping, check_number, check_rng
 
 _BIAS_IH = re.compile(r"(?:.*\.)?bias_ih_l\d+(?:_reverse)?")
 
@@ -73,8 +73,7 @@ def chrono_(rng: np.random.Generator, params: dict[str, np.ndarray], max_lag: fl
 
 def _biases(params: dict[str, np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """For each layer and direction its two biases and H. All are checked before the first is yielded."""
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a mapping of names to arrays, got {type(params).__name__}")
+    check_mapping("params", params)
     found = []
     for name in params:
         if _BIAS_IH.fullmatch(name):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_dtype, check_number, check_rng
+from .._checks import check_array, check_dtype, check_mapping, check_number, check_rng
 from .scan import Params
 from .transformer_block import block_shapes
 
@@ -95,8 +94,7 @@ def init_gpt2(
 
 def check_gpt2_params(params: Params) -> int:
     """Raise unless `params` holds a GPT-2's arrays, of shapes that fit and one dtype; return the number of blocks."""
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a mapping of names to arrays, got {type(params).__name__}")
+    check_mapping("params", params)
     L = max(1, sum(name.endswith(".ln_1.weight") for name in params))
     names = set(gpt2_shapes(1, 1, 1, L))
     missing, extra = sorted(names - set(params)), sorted(set(params) - names)

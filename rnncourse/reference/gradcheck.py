@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_mapping, check_number
 
 
 class GradientError(ArithmeticError):
@@ -86,8 +86,7 @@ def gradcheck(
     Source: chapter 03.
     """
     for what, value in {"arrays": arrays, "grads": grads}.items():
-        if not isinstance(value, Mapping):
-            raise TypeError(f"{what} must be a mapping of names to arrays, got {type(value).__name__}")
+        check_mapping(what, value)
     check_number("tolerance", tolerance, at_least=0)
     for name, array in arrays.items():
         _check_float64(f"arrays[{name!r}]", array)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .._checks import check_array, check_choice, check_number
+from .._checks import check_array, check_choice, check_mapping, check_number
 
 
 class Optimizer(Protocol):
@@ -64,7 +64,7 @@ class SGD:
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        self.params = check_params(params)
+        self.params = check_parameters(params)
         self.lr = check_number("lr", lr, at_least=0)
         self.momentum = check_number("momentum", momentum, at_least=0, below=1)
         self.weight_decay = check_number("weight_decay", weight_decay, at_least=0)
@@ -122,7 +122,7 @@ class Adam:
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        self.params = check_params(params)
+        self.params = check_parameters(params)
         self.lr = check_number("lr", lr, at_least=0)
         if not isinstance(betas, Sequence) or len(betas) != 2:
             raise TypeError(f"betas must be two numbers, (beta_1, beta_2), got {betas!r}")
@@ -157,7 +157,7 @@ class Adam:
             p -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
 
 
-def check_params(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def check_parameters(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return `params` if it is a dict of finite floating-point arrays, else raise TypeError or ValueError."""
     if not isinstance(params, dict):
         raise TypeError(f"params must be a dict of numpy arrays, such as model.params, got {type(params).__name__}")
@@ -168,8 +168,7 @@ def check_params(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def check_grads(params: Mapping[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> None:
     """Raise unless `grads` holds, for every parameter, a finite gradient of its shape and dtype."""
-    if not isinstance(grads, Mapping):
-        raise TypeError(f"grads must be a mapping of names to arrays, got {type(grads).__name__}")
+    check_mapping("grads", grads)
     if set(grads) != set(params):
         missing, extra = sorted(set(params) - set(grads)), sorted(set(grads) - set(params))
         raise ValueError(f"grads must have the keys of params, got {missing} missing and {extra} too many")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_dtype, check_number, check_rng, check_sizes
+from .._checks import check_array, check_dtype, check_mapping, check_number, check_rng, check_sizes
 
 
 def magnitude_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
@@ -63,8 +63,7 @@ def global_magnitude_masks(weights: Mapping[str, np.ndarray], sparsity: float) -
     >>> global_magnitude_masks({"a": np.array([0.3, -2.0]), "b": np.array([0.1, 0.2])}, 0.75)
     {'a': array([0., 1.]), 'b': array([0., 0.])}
     """
-    if not isinstance(weights, Mapping):
-        raise TypeError(f"weights must be a mapping of names to arrays, got {type(weights).__name__}")
+    check_mapping("weights", weights)
     if not weights:
         raise ValueError("weights must hold at least one array, got none")
     first = next(iter(weights.values()))

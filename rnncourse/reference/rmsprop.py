@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .._checks import check_choice, check_number
-from .optimizers import check_grads, check_params
+from .optimizers import check_grads, check_parameters
 
 
 class RMSProp:
@@ -53,7 +53,7 @@ class RMSProp:
         momentum: float = 0.0,
         centered: bool = False,
     ) -> None:
-        self.params = check_params(params)
+        self.params = check_parameters(params)
         self.lr = check_number("lr", lr, at_least=0)
         self.alpha = check_number("alpha", alpha, at_least=0, below=1)
         self.eps = check_number("eps", eps, above=0)

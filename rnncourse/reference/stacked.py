@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_number, check_sequence
+from .._checks import check_array, check_mapping, check_number, check_sequence
 from .rnn import Params, RNNCache, rnn_backward, rnn_forward
 
 _PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -124,8 +124,7 @@ def layer_params(params: Params, layer: int) -> dict[str, np.ndarray]:
         ValueError: a negative layer, or one that is not in `params`.
     """
     check_number("layer", layer, at_least=0, integer=True)
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a mapping of names to arrays, got {type(params).__name__}")
+    check_mapping("params", params)
     if missing := [name for part in _PARTS if (name := f"{part}_l{layer}") not in params]:
         raise ValueError(f"params must hold {', '.join(missing)} for layer {layer}, got {sorted(map(str, params))}")
     return {f"{part}_l0": params[f"{part}_l{layer}"] for part in _PARTS}

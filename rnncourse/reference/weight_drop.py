@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .._checks import check_array, check_choice
+from .._checks import check_array, check_choice, check_mapping
 from .dropout import DropoutCache, drop, dropout_backward
 from .scan import Params
 
@@ -73,8 +73,7 @@ def weight_drop_forward(
 
     Source: Wan et al. (2013), DropConnect; Merity, Keskar and Socher (2018) for recurrent weights; chapter 18.
     """
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a mapping of names to arrays, got {type(params).__name__}")
+    check_mapping("params", params)
     if not isinstance(names, Sequence) or isinstance(names, str):
         raise TypeError(f"names must be a sequence of keys of params, got {names!r}")
     for k, name in enumerate(names):
@@ -104,8 +103,7 @@ def weight_drop_backward(grads: Params, cache: Mapping[str, DropoutCache]) -> di
 
     Source: Merity, Keskar and Socher (2018); chapter 18.
     """
-    if not isinstance(grads, Mapping):
-        raise TypeError(f"grads must be a mapping of names to arrays, got {type(grads).__name__}")
+    check_mapping("grads", grads)
     if missing := [name for name in cache if name not in grads]:
         raise ValueError(f"grads must have the dropped parameters' keys, got none for {missing}")
     for name, part in cache.items():
