@@ -65,6 +65,7 @@ def mingru_forward(
 
     Source: Feng et al. (2024); chapter 31.
 
+    >>> from rnncourse.reference import init_mingru
     >>> params = init_mingru(np.random.default_rng(0), input_size=2, hidden_size=3)
     >>> output, h_n, cache = mingru_forward(np.ones((5, 4, 2)), np.zeros((4, 3)), params)
     >>> output.shape, h_n.shape

@@ -59,6 +59,7 @@ def minlstm_forward(
 
     Source: Feng et al. (2024); chapter 31.
 
+    >>> from rnncourse.reference import init_minlstm
     >>> params = init_minlstm(np.random.default_rng(0), input_size=2, hidden_size=3)
     >>> output, h_n, cache = minlstm_forward(np.ones((5, 4, 2)), np.zeros((4, 3)), params)
     >>> output.shape, h_n.shape

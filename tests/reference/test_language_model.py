@@ -208,6 +208,14 @@ def test_a_draw_stays_in_the_vocabulary_when_probabilities_do_not_sum_to_one():
     assert all(draw(np.zeros((1, V)), 1.0, Last())[0] == V - 1 for V in short[:20])
 
 
+def test_what_has_no_probability_is_never_drawn():
+    class First:
+        def random(self, shape):
+            return np.zeros(shape)
+
+    assert draw(np.array([[-1e9, 0.0], [0.0, -1e9]]), 1.0, First()).tolist() == [1, 0]
+
+
 def test_the_smallest_temperature_takes_the_likeliest():
     assert draw(np.array([[0.5, 2.0, 1.0]]), 5e-324, np.random.default_rng(0))[0] == 1
 
