@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from rnncourse._checks import check_array, check_choice, check_ids, check_number
+from rnncourse._checks import (
+    check_array,
+    check_choice,
+    check_dtype,
+    check_ids,
+    check_number,
+    check_rng,
+    check_sizes,
+    noted,
+)
 
 
 def test_a_fitting_array_is_returned_itself():
@@ -76,3 +85,63 @@ def test_choices():
     assert check_choice("mode", "a", ("a", "b")) == "a"
     with pytest.raises(ValueError, match="mode must be one of 'a', 'b', got 'c'"):
         check_choice("mode", "c", ("a", "b"))
+
+
+def test_leading_axes_may_be_any():
+    for shape in ((3,), (2, 3), (0, 2, 3)):
+        check_array("a", np.ones(shape), (..., 3))
+        check_array("a", np.ones(shape), (...,))
+    check_array("a", np.array(1.0), (...,))
+    for shape in ((), (3, 2)):
+        with pytest.raises(ValueError, match=r"a must have shape \(…, 3\), got \("):
+            check_array("a", np.ones(shape), (..., 3))
+    with pytest.raises(ValueError, match=r"a must have shape \(…, T, 3\), got \(3,\)"):
+        check_array("a", np.ones(3), (..., "T", 3))
+    with pytest.raises(TypeError, match=r"a must be a numpy.ndarray of shape \(…\), got list"):
+        check_array("a", [], (...,))
+
+
+def test_a_choice_is_of_the_choices_kind():
+    assert check_choice("flag", np.True_, (True, False))
+    for value in (1, 0.0, "no", None, [True], np.ones(2)):
+        with pytest.raises(ValueError, match="flag must be one of True, False, got"):
+            check_choice("flag", value, (True, False))
+
+
+def test_dtypes():
+    for dtype in (np.float32, np.dtype("float64"), "float32", float):
+        assert check_dtype(dtype) == np.dtype(dtype)
+    for dtype, got in {None: "None", "unknown": "'unknown'", np.int64: "int64", np.float16: "float16"}.items():
+        with pytest.raises(TypeError, match=f"dtype must be float32 or float64, got {got}"):
+            check_dtype(dtype)
+
+
+def test_generators():
+    rng = np.random.default_rng(0)
+    assert check_rng(rng) is rng
+    for value in (0, None, np.random, np.random.RandomState(0)):
+        with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator, such as"):
+            check_rng(value)
+
+
+def test_sizes():
+    assert check_sizes("shape", (2, 0)) == (2, 0)
+    assert check_sizes("shape", ()) == ()
+    for value, error, message in [
+        ([2, 3], TypeError, r"shape must be a tuple of sizes, got \[2, 3\]"),
+        (3, TypeError, "shape must be a tuple of sizes, got 3"),
+        ((2,), ValueError, r"shape must have 2 sizes, got \(2,\)"),
+        ((2, -1), ValueError, r"shape\[1\] must be at least 0, got -1"),
+        ((2.0, 1), TypeError, r"shape\[0\] must be an integer, got 2.0"),
+    ]:
+        with pytest.raises(error, match=message):
+            check_sizes("shape", value, axes=2)
+
+
+def test_an_error_is_noted_and_another_left_alone():
+    with pytest.raises(ValueError) as caught, noted("in layer 1"):
+        raise ValueError
+    assert caught.value.__notes__ == ["in layer 1"]
+    with pytest.raises(KeyError) as caught, noted("in layer 1"):
+        raise KeyError
+    assert not hasattr(caught.value, "__notes__")

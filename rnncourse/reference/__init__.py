@@ -23,7 +23,8 @@ from .causal_conv import causal_conv_backward, causal_conv_forward
 from .clipping import clip_grad_norm_
 from .continuous_cache import ContinuousCache
 from .coupled_lstm import coupled_lstm_cell, init_coupled_lstm
-from .crf import crf_backward, crf_forward, crf_viterbi
+from .crf import crf_backward, crf_forward
+from .crf_decode import crf_viterbi
 from .cross_entropy import cross_entropy_backward, cross_entropy_forward, log_softmax, softmax
 from .ctc import ctc_backward, ctc_forward
 from .ctc_decode import Labelling, ctc_beam_search, ctc_greedy
@@ -31,10 +32,7 @@ from .dropout import (
     dropout_backward,
     dropout_forward,
     dropout_mask,
-    embedding_dropout_forward,
     locked_dropout_forward,
-    weight_drop_backward,
-    weight_drop_forward,
 )
 from .embedding import embedding_backward, embedding_forward
 from .focal import focal_backward, focal_forward
@@ -59,15 +57,18 @@ from .initialisers import (
 from .jordan import init_jordan, jordan_cell
 from .language_model import RNNLanguageModel
 from .layer_norm import layer_norm_backward, layer_norm_forward
-from .layer_norm_cells import init_layer_norm_lstm, init_layer_norm_rnn, layer_norm_lstm_cell, layer_norm_rnn_cell
+from .layer_norm_lstm import init_layer_norm_lstm, layer_norm_lstm_cell
+from .layer_norm_rnn import init_layer_norm_rnn, layer_norm_rnn_cell
 from .linear import linear_backward, linear_forward
 from .linear_scan import linear_scan_backward, linear_scan_forward
 from .losses import bits_per_character, mse_backward, mse_forward, perplexity
 from .lstm import init_lstm, lstm_cell
 from .lstm_sequence import lstm_backward, lstm_forward
 from .masks import length_mask
-from .mingru import init_mingru, mingru_backward, mingru_cell, mingru_forward
-from .minlstm import init_minlstm, minlstm_backward, minlstm_cell, minlstm_forward
+from .mingru import init_mingru, mingru_cell
+from .mingru_scan import mingru_backward, mingru_forward
+from .minlstm import init_minlstm, minlstm_cell
+from .minlstm_scan import minlstm_backward, minlstm_forward
 from .mixture import MixtureFit, fit_mixture, mix, mixture_loss
 from .mlp import mlp_backward, mlp_forward
 from .multihead_attention import KeyValue, multihead_attention_backward, multihead_attention_forward
@@ -88,6 +89,7 @@ from .stack import stack_backward, stack_forward
 from .stacked import layer_params, stacked_rnn_backward, stacked_rnn_forward
 from .training import tbptt
 from .transformer_block import transformer_block_backward, transformer_block_forward
+from .weight_drop import embedding_dropout_forward, weight_drop_backward, weight_drop_forward
 from .weight_norm import weight_norm_backward, weight_norm_forward
 from .zoneout import zoneout
 

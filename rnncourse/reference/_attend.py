@@ -101,9 +101,10 @@ def check_attention(queries: np.ndarray, keys: np.ndarray, values: np.ndarray) -
             raise ValueError(f"{name} must have no empty axis, got shape {array.shape}")
 
 
-def score_units(params: Params) -> int:
-    """A, the length of `v`; 1 where there is none, for the check of the parameters to complain about."""
-    return np.size(params["v"]) if isinstance(params, Mapping) and "v" in params else 1
+def score_units(params: Params) -> int | str:
+    """A, the length of `v`; where that is no vector, a letter for the check of the parameters to show."""
+    v = params.get("v") if isinstance(params, Mapping) else None
+    return len(v) if isinstance(v, np.ndarray) and v.ndim == 1 else "A"
 
 
 def attention_cotangents(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .._checks import check_number
-from .optimizers import check_grads, check_params
+from .optimizers import check_grads, check_parameters
 
 
 class Adagrad:
@@ -50,7 +50,7 @@ class Adagrad:
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
     ) -> None:
-        self.params = check_params(params)
+        self.params = check_parameters(params)
         self.lr = check_number("lr", lr, at_least=0)
         self.lr_decay = check_number("lr_decay", lr_decay, at_least=0)
         self.weight_decay = check_number("weight_decay", weight_decay, at_least=0)
@@ -66,6 +66,7 @@ class Adagrad:
             grads: gradients under the keys of `params`, each of its parameter's shape and dtype.
 
         Raises:
+            TypeError: not a mapping of floating-point arrays, or another dtype. Then nothing has moved.
             ValueError: other keys, a wrong shape, NaN or infinity. Then nothing has moved.
         """
         check_grads(self.params, grads)

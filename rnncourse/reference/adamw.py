@@ -52,6 +52,7 @@ class AdamW(Adam):
             grads: gradients under the keys of `params`, each of its parameter's shape and dtype.
 
         Raises:
+            TypeError: not a mapping of floating-point arrays, or another dtype. Then nothing has moved.
             ValueError: other keys, a wrong shape, NaN or infinity. Then nothing has moved.
         """
         check_grads(self.params, grads)

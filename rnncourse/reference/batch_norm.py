@@ -94,9 +94,8 @@ def batch_norm_forward(
     check_choice("per_step", per_step, (True, False))
     _check_running(running, x, training, per_step)
     # A NumPy float64 would turn float32 arrays into float64; a Python float does not.
-    momentum, eps = float(check_number("momentum", momentum, at_least=0)), float(check_number("eps", eps, above=0))
-    if momentum > 1:
-        raise ValueError(f"momentum must be at most 1, got {momentum}")
+    momentum = float(check_number("momentum", momentum, at_least=0, at_most=1))
+    eps = float(check_number("eps", eps, above=0))
     mask = np.ones((T, B, 1), bool) if lengths is None else length_mask(lengths, T, B)
 
     axes = (1,) if per_step else (0, 1)

@@ -129,9 +129,11 @@ def _hypothesis(ids: tuple[int, ...], log_prob: float, lp: float, finished: bool
 
 
 def _check_state(name: str, state: State, K: int) -> None:
-    if not isinstance(state, tuple) or not all(isinstance(s, np.ndarray) for s in state):
+    if not isinstance(state, tuple):
         raise TypeError(f"{name} must be a tuple of arrays, got {type(state).__name__}")
     for k, s in enumerate(state):
+        if not isinstance(s, np.ndarray):
+            raise TypeError(f"{name}[{k}] must be a numpy.ndarray, got {type(s).__name__}")
         if s.ndim == 0 or len(s) != K:
             raise ValueError(f"{name}[{k}] must have shape ({K}, …), got {s.shape}")
 

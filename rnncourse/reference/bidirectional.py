@@ -5,12 +5,11 @@ Schuster and Paliwal (1997), "Bidirectional recurrent neural networks". Derived 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_mapping, noted
 from .scan import Cell, Params, ScanCache, State, scan_backward, scan_forward
 
 _ENDING = "_reverse"
@@ -69,18 +68,18 @@ def bidirectional_forward(
     >>> output.shape
     (5, 4, 6)
     """
+    if not isinstance(cell, Cell):
+        raise TypeError(f"cell must be a Cell, got {type(cell).__name__}")
     if not isinstance(states, tuple) or len(states) != 2:
         raise TypeError(f"states must be a tuple of 2 states, one for each direction, got {type(states).__name__}")
     there, back = _by_direction(params)
 
-    output, state, forward = scan_forward(cell, x, states[0], there, lengths=lengths)
+    with noted("in the forward direction"):
+        output, state, forward = scan_forward(cell, x, states[0], there, lengths=lengths)
     T, B, _ = x.shape
     turn = _turn(T, B, lengths)
-    try:
+    with noted("in the reverse direction"):
         output_back, state_back, reverse = scan_forward(cell, x[turn], states[1], back, lengths=lengths)
-    except (TypeError, ValueError) as error:
-        error.add_note("in the reverse direction")
-        raise
     output = np.concatenate([output, output_back[turn]], axis=-1)
     return output, (state, state_back), BidirectionalCache(forward, reverse, turn)
 
@@ -115,8 +114,10 @@ def bidirectional_backward(
         check_array("d_output", d_output, (*leading, 2 * H), like=forward.x)
         there, back = d_output[..., :H], d_output[..., H:][turn]
 
-    dx, d_state, grads = scan_backward(there, d_states[0], forward)
-    dx_back, d_state_back, grads_back = scan_backward(back, d_states[1], reverse)
+    with noted("in the forward direction"):
+        dx, d_state, grads = scan_backward(there, d_states[0], forward)
+    with noted("in the reverse direction"):
+        dx_back, d_state_back, grads_back = scan_backward(back, d_states[1], reverse)
     grads |= {name + _ENDING: grad for name, grad in grads_back.items()}
     # To turn twice is to leave alone: the same indices undo the turning, and they are their own transpose.
     return dx + dx_back[turn], (d_state, d_state_back), grads
@@ -130,8 +131,7 @@ def _turn(T: int, B: int, lengths: np.ndarray | None) -> tuple[np.ndarray, np.nd
 
 
 def _by_direction(params: Params) -> tuple[Params, Params]:
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a mapping of names to arrays, got {type(params).__name__}")
+    check_mapping("params", params)
     there = {name: array for name, array in params.items() if not name.endswith(_ENDING)}
     back = {name.removesuffix(_ENDING): array for name, array in params.items() if name.endswith(_ENDING)}
     if set(there) != set(back):

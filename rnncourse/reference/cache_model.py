@@ -42,9 +42,7 @@ class UnigramCache:
 
     def __init__(self, vocab_size: int, *, decay: float = 1.0, window: int | None = None) -> None:
         self.vocab_size = int(check_number("vocab_size", vocab_size, at_least=1, integer=True))
-        self.decay = float(check_number("decay", decay, at_least=0))
-        if decay > 1:
-            raise ValueError(f"decay must be at most 1, got {decay}")
+        self.decay = float(check_number("decay", decay, at_least=0, at_most=1))
         self.window = None if window is None else int(check_number("window", window, at_least=1, integer=True))
         if window is not None and decay != 1:
             raise ValueError(f"decay must be 1 with a window, got {decay}: choose one of the two")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._checks import check_number
+from .._checks import check_mapping, check_number
 
 
 def clip_grad_norm_(grads: Mapping[str, np.ndarray], max_norm: float) -> float:
@@ -27,11 +27,13 @@ def clip_grad_norm_(grads: Mapping[str, np.ndarray], max_norm: float) -> float:
         The norm before clipping.
 
     Raises:
+        TypeError: not a mapping of floating-point arrays.
         ValueError: `max_norm` not above 0, or a gradient that is not finite (its name is given): no scaling mends it.
 
     Source: Pascanu, Mikolov and Bengio (2013); chapter 04.
     """
     check_number("max_norm", max_norm, above=0)
+    _check_grads(grads)
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
     if not math.isfinite(norm):  # a square has overflowed, or an entry is not finite
         norm = math.hypot(*(_large_norm(name, g) for name, g in grads.items()))
@@ -40,6 +42,14 @@ def clip_grad_norm_(grads: Mapping[str, np.ndarray], max_norm: float) -> float:
         for g in grads.values():
             g *= scale
     return norm
+
+
+def _check_grads(grads: Mapping[str, np.ndarray]) -> None:
+    check_mapping("grads", grads)
+    for name, g in grads.items():
+        if not isinstance(g, np.ndarray) or not np.issubdtype(g.dtype, np.floating):
+            got = getattr(g, "dtype", type(g).__name__)
+            raise TypeError(f"grads[{name!r}] must be a floating-point numpy.ndarray, got {got}")
 
 
 def _large_norm(name: str, g: np.ndarray) -> float:

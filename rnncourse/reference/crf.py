@@ -1,16 +1,17 @@
-r"""The linear-chain conditional random field: a softmax over whole tag sequences, forward and backward by hand."""
+r"""The linear-chain conditional random field: a softmax over whole tag sequences, forward and backward by hand.
+
+The likeliest tags are found in `crf_decode`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_choice, check_ids
+from .._checks import check_array, check_choice, check_ids, check_params
 from .masks import length_mask
-
-Params = Mapping[str, np.ndarray]
+from .scan import Params
 
 
 class CRFCache(NamedTuple):
@@ -59,7 +60,7 @@ def crf_forward(
 
     Source: Lafferty, McCallum and Pereira (2001); chapter 15.
     """
-    lengths = _check(emissions, params, lengths)
+    lengths = check_crf(emissions, params, lengths)
     T, B, K = emissions.shape
     check_ids("tags", tags, (T, B), K)
     check_choice("reduction", reduction, ("none", "sum", "mean"))
@@ -127,49 +128,6 @@ def crf_backward(cache: CRFCache, d_losses: np.ndarray | None = None) -> tuple[n
     return d_e, grads
 
 
-def crf_viterbi(
-    emissions: np.ndarray, params: Params, *, lengths: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    r"""The tags of the highest score, by dynamic programming.
-
-    .. math::
-        v_1(j) = a_j + e_1(j), \qquad v_t(j) = \max_i \bigl( v_{t-1}(i) + A_{ij} \bigr) + e_t(j), \qquad
-        \max_y s(y) = \max_j \bigl( v_T(j) + b_j \bigr)
-
-    and the tags by following the maxima back. Of equal scores the tag with the smaller number wins.
-
-    Args:
-        emissions: e, of shape (T, B, K).
-        params: as for `crf_forward`.
-        lengths: integers of shape (B,), each in 1 … T. None: all have T.
-
-    Returns:
-        `tags` of shape (T, B), -1 beyond a sequence's length; `scores` of shape (B,).
-
-    Raises:
-        TypeError: an argument of another type, or arrays of different dtypes.
-        ValueError: a wrong shape, a length out of range, NaN or infinity, other keys.
-
-    Source: Viterbi (1967); chapter 15.
-    """
-    lengths = _check(emissions, params, lengths)
-    T, B, K = emissions.shape
-    A, rows = params["transitions"], np.arange(B)
-    v = params["start_transitions"] + emissions[0]
-    best_before = np.tile(np.arange(K), (T, B, 1))  # where a sequence has ended, each tag points at itself
-    for t in range(1, T):
-        candidates = v[:, :, None] + A
-        on = (lengths > t)[:, None]
-        best_before[t] = np.where(on, candidates.argmax(1), best_before[t])
-        v = np.where(on, candidates.max(1) + emissions[t], v)
-    final = v + params["end_transitions"]
-    tags = np.empty((T, B), np.int64)
-    tags[-1] = final.argmax(1)
-    for t in reversed(range(1, T)):
-        tags[t - 1] = best_before[t, rows, tags[t]]
-    return np.where(length_mask(lengths, T, B)[:, :, 0], tags, -1), final.max(1)
-
-
 def _score(e: np.ndarray, tags: np.ndarray, params: Params, lengths: np.ndarray) -> np.ndarray:
     """Of shape (B,): s(y)."""
     T, B, _ = e.shape
@@ -200,18 +158,14 @@ def _log_sum_exp(a: np.ndarray, axis: int) -> np.ndarray:
     return (np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top).squeeze(axis)
 
 
-def _check(emissions: np.ndarray, params: Params, lengths: np.ndarray | None) -> np.ndarray:
+def check_crf(emissions: np.ndarray, params: Params, lengths: np.ndarray | None) -> np.ndarray:
     """Raise unless emissions, params and lengths fit together; return the lengths, T each where None."""
     check_array("emissions", emissions, ("T", "B", "K"))
     T, B, K = emissions.shape
     if min(T, B, K) == 0:
         raise ValueError(f"emissions must have T, B and K at least 1, got shape {emissions.shape}")
     shapes = {"transitions": (K, K), "start_transitions": (K,), "end_transitions": (K,)}
-    if not isinstance(params, Mapping) or set(params) != set(shapes):
-        got = sorted(params) if isinstance(params, Mapping) else type(params).__name__
-        raise ValueError(f"params must have the keys {', '.join(shapes)}, got {got}")
-    for name, shape in shapes.items():
-        check_array(f"params[{name!r}]", params[name], shape, like=emissions)
+    check_params(params, shapes, emissions)
     lengths = np.full(B, T) if lengths is None else lengths
     length_mask(lengths, T, B)
     return lengths

@@ -13,18 +13,29 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     r"""Log-probabilities from scores: :math:`\log p_v = z_v - \log \sum_u e^{z_u}`, along the last axis.
 
     Args:
-        logits: the scores z, unnormalised, of shape (…, V).
+        logits: the scores z, unnormalised, of shape (…, V). -inf rules a symbol out.
 
     Returns:
         Natural logarithms of probabilities, of shape (…, V).
+
+    Raises:
+        TypeError: not a floating-point array.
+        ValueError: no axis, or V = 0; NaN, infinity, or nothing but -inf.
 
     Source: chapter 02.
 
     >>> np.exp(log_softmax(np.array([0.0, np.log(3.0)])))
     array([0.25, 0.75])
     """
+    if not isinstance(logits, np.ndarray) or not np.issubdtype(logits.dtype, np.floating):
+        raise TypeError(f"logits must be a floating-point numpy.ndarray, got {getattr(logits, 'dtype', type(logits))}")
+    if logits.ndim == 0 or logits.shape[-1] == 0:
+        raise ValueError(f"logits must have shape (…, V) with V >= 1, got {logits.shape}")
+    top = logits.max(axis=-1, keepdims=True)
+    if not np.isfinite(top).all():
+        raise ValueError(f"logits must have a finite maximum along the last axis, got {top[~np.isfinite(top)][0]}")
     # Subtracting the largest score changes nothing but keeps exp from overflowing.
-    z = logits - logits.max(axis=-1, keepdims=True)
+    z = logits - top
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 
 
@@ -32,10 +43,14 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     r"""Probabilities from scores: :math:`p_v = e^{z_v} / \sum_u e^{z_u}`, along the last axis.
 
     Args:
-        logits: the scores z, unnormalised, of shape (…, V).
+        logits: the scores z, unnormalised, of shape (…, V). -inf rules a symbol out.
 
     Returns:
         Probabilities, of shape (…, V), each last axis summing to 1.
+
+    Raises:
+        TypeError: not a floating-point array.
+        ValueError: no axis, or V = 0; NaN, infinity, or nothing but -inf.
 
     Source: chapter 02.
     """
@@ -91,9 +106,7 @@ def cross_entropy_forward(
     Source: Szegedy et al. (2016) for the smoothing; chapters 02 and 20.
     """
     mask, weight = check_classification(logits, targets, mask, weight)
-    check_number("label_smoothing", label_smoothing, at_least=0)
-    if label_smoothing > 1:
-        raise ValueError(f"label_smoothing must be at most 1, got {label_smoothing}")
+    check_number("label_smoothing", label_smoothing, at_least=0, at_most=1)
     eps, V = float(label_smoothing), logits.shape[2]
     log_p = log_softmax(logits)
     w_y = weight[targets]

@@ -91,7 +91,8 @@ def ctc_forward(
     check_ids("targets", targets, (B, "S"), V)
     check_ids("target_lengths", target_lengths, (B,), targets.shape[1] + 1)
     check_ids("input_lengths", input_lengths, (B,), T + 1)
-    length_mask(input_lengths, T, B)
+    if input_lengths.min() < 1:
+        raise ValueError(f"input_lengths must lie in 1 … {T}, got {int(input_lengths.min())}")
     check_choice("reduction", reduction, ("none", "sum", "mean"))
     check_choice("infeasible", infeasible, ("raise", "inf", "zero"))
     read = np.arange(targets.shape[1]) < target_lengths[:, None]

@@ -33,8 +33,7 @@ def embedding_forward(ids: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, 
     Source: Bengio et al. (2003); chapter 04.
     """
     check_array("weight", weight, ("V", "E"))
-    shape = ids.shape if isinstance(ids, np.ndarray) else ("…",)
-    check_ids("ids", ids, shape, weight.shape[0])
+    check_ids("ids", ids, (...,), weight.shape[0])
     return weight[ids], EmbeddingCache(ids, weight)
 
 

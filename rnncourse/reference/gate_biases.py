@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_mapping, check_number, check_rng
 
 _BIAS_IH = re.compile(r"(?:.*\.)?bias_ih_l\d+(?:_reverse)?")
 
@@ -62,6 +62,7 @@ def chrono_(rng: np.random.Generator, params: dict[str, np.ndarray], max_lag: fl
 
     Source: Tallec and Ollivier (2018); chapter 11.
     """
+    check_rng(rng)
     check_number("max_lag", max_lag, at_least=2)
     for b_ih, b_hh, H in _biases(params):
         i, f = slice(H), slice(H, 2 * H)
@@ -72,6 +73,7 @@ def chrono_(rng: np.random.Generator, params: dict[str, np.ndarray], max_lag: fl
 
 def _biases(params: dict[str, np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """For each layer and direction its two biases and H. All are checked before the first is yielded."""
+    check_mapping("params", params)
     found = []
     for name in params:
         if _BIAS_IH.fullmatch(name):

@@ -10,7 +10,7 @@ from .._checks import check_array, check_ids
 from .embedding import EmbeddingCache, embedding_backward, embedding_forward
 from .gpt2_params import BLOCK, check_gpt2_params
 from .layer_norm import LayerNormCache, layer_norm_backward, layer_norm_forward
-from .multihead_attention import KeyValue
+from .multihead_attention import KeyValue, check_past
 from .positions import LearnedPositionsCache, learned_positions_backward, learned_positions_forward
 from .scan import Params
 from .transformer_block import TransformerBlockCache, transformer_block_backward, transformer_block_forward
@@ -64,9 +64,13 @@ def gpt2_forward(
     if past is not None and (not isinstance(past, tuple) or len(past) != L):
         got = f"{len(past)} entries" if isinstance(past, tuple) else type(past).__name__
         raise TypeError(f"past must be what gpt2_forward returned, one entry for each of {L} blocks, got {got}")
+    for i, entry in enumerate(past or ()):
+        check_past(entry, ids.shape[1], wte.shape[1], like=wte, name=f"past[{i}]")
+    start, N = 0 if past is None else len(past[0].k), len(params["wpe.weight"])
+    if start + len(ids) > N:
+        raise ValueError(f"ids must end within the N={N} positions of wpe.weight, got {start} + T={len(ids)}")
 
     x, embedding = embedding_forward(ids, wte)
-    start = 0 if past is None else len(past[0].k)
     x, positions = learned_positions_forward(x, params["wpe.weight"], start=start)
     state, blocks = [], []
     for i in range(L):

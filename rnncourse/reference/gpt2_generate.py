@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import check_ids, check_number
-from .cross_entropy import softmax
+from .._checks import check_ids, check_number, check_rng
 from .gpt2 import gpt2_forward
 from .gpt2_params import check_gpt2_params
+from .sampling import draw
 from .scan import Params
 
 
@@ -46,21 +46,14 @@ def gpt2_generate(
         raise ValueError(f"prompt must have T >= 1 and B >= 1, got shape {prompt.shape}")
     check_number("length", length, at_least=0, integer=True)
     check_number("temperature", temperature, at_least=0)
+    check_rng(rng)
+    T, N = len(prompt), len(params["wpe.weight"])
+    if T + length - 1 > N:
+        raise ValueError(f"length must leave T + length - 1 within the N={N} positions, got T={T} and length={length}")
     drawn = np.empty((length, prompt.shape[1]), np.int64)
     ids, past = prompt, None
     for t in range(length):
         logits, past, _ = gpt2_forward(ids, params, num_heads=num_heads, past=past)
-        drawn[t] = _draw(logits[-1].astype(np.float64), temperature, rng)
+        drawn[t] = draw(logits[-1].astype(np.float64), temperature, rng)
         ids = drawn[t : t + 1]
     return drawn
-
-
-def _draw(logits: np.ndarray, temperature: float, rng: np.random.Generator) -> np.ndarray:
-    """One symbol a row, for logits of shape (B, V)."""
-    if temperature == 0:
-        return logits.argmax(1)
-    # The largest score is taken off first, so that a tiny temperature gives -inf and not NaN.
-    with np.errstate(over="ignore"):
-        cumulative = softmax((logits - logits.max(1, keepdims=True)) / temperature).cumsum(1)
-    u = rng.random((len(logits), 1)) * cumulative[:, -1:]
-    return (cumulative[:, :-1] <= u).sum(1)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_dtype, check_mapping, check_number, check_rng
 from .scan import Params
 from .transformer_block import block_shapes
 
@@ -81,8 +80,8 @@ def init_gpt2(
     sizes = {"vocab_size": vocab_size, "n_positions": n_positions, "n_embd": n_embd, "n_layer": n_layer}
     for name, size in sizes.items():
         check_number(name, size, at_least=1, integer=True)
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    check_dtype(dtype)
+    check_rng(rng)
     params = {}
     for name, shape in gpt2_shapes(**sizes).items():
         if len(shape) == 2:
@@ -95,8 +94,7 @@ def init_gpt2(
 
 def check_gpt2_params(params: Params) -> int:
     """Raise unless `params` holds a GPT-2's arrays, of shapes that fit and one dtype; return the number of blocks."""
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a mapping of names to arrays, got {type(params).__name__}")
+    check_mapping("params", params)
     L = max(1, sum(name.endswith(".ln_1.weight") for name in params))
     names = set(gpt2_shapes(1, 1, 1, L))
     missing, extra = sorted(names - set(params)), sorted(set(params) - names)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from .._checks import check_number
+from .._checks import check_array, check_mapping, check_number
 
 
 class GradientError(ArithmeticError):
@@ -31,6 +31,7 @@ def numerical_gradient(f: Callable[[], float], array: np.ndarray, eps: float = 1
 
     Raises:
         TypeError: `array` is not a float64 array: in float32 rounding drowns the difference.
+        ValueError: NaN or infinity, or `eps` not above 0.
 
     Source: chapter 03.
 
@@ -38,8 +39,7 @@ def numerical_gradient(f: Callable[[], float], array: np.ndarray, eps: float = 1
     >>> numerical_gradient(lambda: float((a ** 2).sum()), a).round(6)
     array([2., 4.])
     """
-    if not isinstance(array, np.ndarray) or array.dtype != np.float64:
-        raise TypeError(f"array must be a float64 numpy.ndarray, got {getattr(array, 'dtype', type(array).__name__)}")
+    _check_float64("array", array)
     check_number("eps", eps, above=0)
     gradient = np.empty_like(array)
     for k in np.ndindex(array.shape):
@@ -80,20 +80,31 @@ def gradcheck(
 
     Raises:
         GradientError: an error above `tolerance`; names the array, the entry and both values.
-        ValueError: a name without gradient, or a gradient of another shape.
+        TypeError: an array that is not of float64, or a gradient that is not a floating-point array.
+        ValueError: a name without gradient, or a gradient of another shape; NaN or infinity in `arrays`.
 
     Source: chapter 03.
     """
-    errors = {}
+    for what, value in {"arrays": arrays, "grads": grads}.items():
+        check_mapping(what, value)
+    check_number("tolerance", tolerance, at_least=0)
     for name, array in arrays.items():
+        _check_float64(f"arrays[{name!r}]", array)
         if name not in grads or np.shape(grads[name]) != array.shape:
             got = f"shape {np.shape(grads[name])}" if name in grads else "none"
             raise ValueError(f"grads[{name!r}] must have shape {array.shape}, got {got}")
+        gradient = grads[name]
+        if not isinstance(gradient, np.ndarray) or not np.issubdtype(gradient.dtype, np.floating):
+            got = getattr(gradient, "dtype", type(gradient).__name__)
+            raise TypeError(f"grads[{name!r}] must be a floating-point numpy.ndarray, got {got}")
+    errors = {}
+    for name, array in arrays.items():
         numerical = numerical_gradient(f, array, eps)
-        gradient = np.asarray(grads[name])
-        deviation = np.abs(gradient - numerical)
-        scale = max(np.abs(gradient).max(initial=0), np.abs(numerical).max(initial=0), 1e-3)
-        errors[name] = float(deviation.max(initial=0) / scale)
+        gradient = grads[name]
+        with np.errstate(invalid="ignore"):  # of NaN and infinity the comparison below makes an error
+            deviation = np.abs(gradient - numerical)
+            scale = max(np.abs(gradient).max(initial=0), np.abs(numerical).max(initial=0), 1e-3)
+            errors[name] = float(deviation.max(initial=0) / scale)
         if not errors[name] <= tolerance:
             # NaN counts as the worst deviation of all.
             k = np.unravel_index(np.nan_to_num(deviation, nan=np.inf).argmax(), array.shape)
@@ -102,3 +113,10 @@ def gradcheck(
                 f"{tuple(map(int, k))} it is {gradient[k]:.6g}, central differences give {numerical[k]:.6g}"
             )
     return errors
+
+
+def _check_float64(name: str, array: np.ndarray) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != np.float64:
+        got = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"{name} must be a float64 numpy.ndarray, got {got}")
+    check_array(name, array, (...,))

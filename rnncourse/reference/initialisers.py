@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_choice, check_number
+from .._checks import check_choice, check_dtype, check_number, check_rng, check_sizes
 
 # About the factor by which each nonlinearity shrinks a signal, undone: torch's table (torch.nn.init.calculate_gain).
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
@@ -28,7 +28,7 @@ def pytorch_uniform(
         An array of that shape.
     """
     bound = 1 / math.sqrt(check_number("hidden_size", hidden_size, at_least=1, integer=True))
-    return rng.uniform(-bound, bound, shape).astype(_float(dtype))
+    return _uniform(rng, bound, check_sizes("shape", shape), dtype)
 
 
 def xavier_uniform(
@@ -39,7 +39,7 @@ def xavier_uniform(
     Args:
         rng: the generator to draw from.
         shape: (N_out, N_in).
-        gain: g; see `GAINS`.
+        gain: g, at least 0; see `GAINS`.
         dtype: float32 or float64.
 
     Returns:
@@ -48,8 +48,7 @@ def xavier_uniform(
     Source: Glorot and Bengio (2010).
     """
     fan_out, fan_in = _fans(shape)
-    bound = gain * math.sqrt(6 / (fan_in + fan_out))
-    return rng.uniform(-bound, bound, shape).astype(_float(dtype))
+    return _uniform(rng, check_number("gain", gain, at_least=0) * math.sqrt(6 / (fan_in + fan_out)), shape, dtype)
 
 
 def xavier_normal(
@@ -60,7 +59,7 @@ def xavier_normal(
     Args:
         rng: the generator to draw from.
         shape: (N_out, N_in).
-        gain: g; see `GAINS`.
+        gain: g, at least 0; see `GAINS`.
         dtype: float32 or float64.
 
     Returns:
@@ -69,7 +68,7 @@ def xavier_normal(
     Source: Glorot and Bengio (2010).
     """
     fan_out, fan_in = _fans(shape)
-    return (gain * math.sqrt(2 / (fan_in + fan_out)) * rng.standard_normal(shape)).astype(_float(dtype))
+    return _normal(rng, check_number("gain", gain, at_least=0) * math.sqrt(2 / (fan_in + fan_out)), shape, dtype)
 
 
 def kaiming_normal(
@@ -90,7 +89,7 @@ def kaiming_normal(
     """
     check_choice("nonlinearity", nonlinearity, tuple(GAINS))
     _, fan_in = _fans(shape)
-    return (GAINS[nonlinearity] / math.sqrt(fan_in) * rng.standard_normal(shape)).astype(_float(dtype))
+    return _normal(rng, GAINS[nonlinearity] / math.sqrt(fan_in), shape, dtype)
 
 
 def kaiming_uniform(
@@ -111,8 +110,7 @@ def kaiming_uniform(
     """
     check_choice("nonlinearity", nonlinearity, tuple(GAINS))
     _, fan_in = _fans(shape)
-    bound = GAINS[nonlinearity] * math.sqrt(3 / fan_in)
-    return rng.uniform(-bound, bound, shape).astype(_float(dtype))
+    return _uniform(rng, GAINS[nonlinearity] * math.sqrt(3 / fan_in), shape, dtype)
 
 
 def orthogonal(
@@ -123,7 +121,7 @@ def orthogonal(
     Args:
         rng: the generator to draw from.
         shape: (N_out, N_in); the rows or the columns, whichever are fewer, are orthonormal.
-        gain: the singular values.
+        gain: the singular values, at least 0.
         dtype: float32 or float64.
 
     Returns:
@@ -132,10 +130,11 @@ def orthogonal(
     Source: Saxe, McClelland and Ganguli (2014).
     """
     rows, columns = _fans(shape)
-    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    check_number("gain", gain, at_least=0)
+    q, r = np.linalg.qr(_normal(rng, 1.0, (max(rows, columns), min(rows, columns)), np.float64))
     # QR is unique only up to signs; fixing them makes the draw uniform and the same for every LAPACK.
     q *= np.sign(np.diag(r))
-    return (gain * (q if rows >= columns else q.T)).astype(_float(dtype))
+    return (gain * (q if rows >= columns else q.T)).astype(check_dtype(dtype))
 
 
 def identity(size: int, gain: float = 1.0, dtype: Any = np.float64) -> np.ndarray:
@@ -151,7 +150,8 @@ def identity(size: int, gain: float = 1.0, dtype: Any = np.float64) -> np.ndarra
 
     Source: Le, Jaitly and Hinton (2015).
     """
-    return gain * np.eye(check_number("size", size, at_least=1, integer=True), dtype=_float(dtype))
+    check_number("size", size, at_least=1, integer=True)
+    return (check_number("gain", gain) * np.eye(size)).astype(check_dtype(dtype))
 
 
 def init_rnn(
@@ -185,14 +185,15 @@ def init_rnn(
     return params
 
 
+def _uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    dtype = check_dtype(dtype)
+    return check_rng(rng).uniform(-bound, bound, shape).astype(dtype)
+
+
+def _normal(rng: np.random.Generator, std: float, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    dtype = check_dtype(dtype)
+    return (std * check_rng(rng).standard_normal(shape)).astype(dtype)
+
+
 def _fans(shape: tuple[int, int]) -> tuple[int, int]:
-    if len(shape) != 2 or min(shape) < 1:
-        raise ValueError(f"shape must be (rows, columns), each at least 1, got {shape}")
-    return shape[0], shape[1]
-
-
-def _float(dtype: Any) -> np.dtype:
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, got {dtype}")
-    return dtype
+    return check_sizes("shape", shape, axes=2, at_least=1)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_choice, check_ids, check_number
+from .._checks import check_array, check_choice, check_ids, check_number
 from .cross_entropy import cross_entropy_backward, cross_entropy_forward, log_softmax
 from .embedding import EmbeddingCache, embedding_backward, embedding_forward
 from .initialisers import init_rnn, pytorch_uniform
@@ -57,8 +57,6 @@ class RNNLanguageModel:
     ) -> None:
         for name, value in {"vocab_size": vocab_size, "embedding_size": embedding_size}.items():
             check_number(name, value, at_least=1, integer=True)
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng must be a numpy.random.Generator, such as np.random.default_rng(0), got {rng!r}")
         rnn = init_rnn(rng, embedding_size, hidden_size, dtype)
         self.nonlinearity = check_choice("nonlinearity", nonlinearity, tuple(NONLINEARITIES))
         self.params = {
@@ -87,6 +85,7 @@ class RNNLanguageModel:
 
     def initial_state(self, batch_size: int) -> np.ndarray:
         """A state of zeros, of shape (B, H): nothing read yet."""
+        check_number("batch_size", batch_size, at_least=1, integer=True)
         return np.zeros((batch_size, self.hidden_size), self.params["readout.weight"].dtype)
 
     def forward(self, ids: np.ndarray, h_0: np.ndarray) -> tuple[np.ndarray, np.ndarray, LanguageModelCache]:
@@ -104,6 +103,7 @@ class RNNLanguageModel:
             ValueError: a wrong shape, a symbol out of range, parameters that are not finite.
         """
         check_ids("ids", ids, ("T", "B"), self.vocab_size)
+        check_array("h_0", h_0, (ids.shape[1], self.hidden_size), like=self.params["readout.weight"])
         x, embedding = embedding_forward(ids, self.params["embedding.weight"])
         output, h_n, rnn = rnn_forward(x, h_0, self._part("rnn"), nonlinearity=self.nonlinearity)
         logits, readout = linear_forward(output, self.params["readout.weight"], self.params["readout.bias"])
@@ -122,6 +122,8 @@ class RNNLanguageModel:
         Returns:
             `grads` under the keys of `params`, and `dh_0` of shape (B, H).
         """
+        weight = cache.readout.weight
+        check_array("d_logits", d_logits, (*cache.readout.x.shape[:2], len(weight)), like=weight)
         d_output, readout = linear_backward(d_logits, cache.readout)
         dx, dh_0, rnn = rnn_backward(d_output, d_h_n, cache.rnn)
         embedding = embedding_backward(dx, cache.embedding)

@@ -54,8 +54,7 @@ def layer_norm_forward(
     if H == 0:
         raise ValueError("weight must have H >= 1, got shape (0,)")
     check_array("bias", bias, (H,), like=weight)
-    leading = x.shape[:-1] if isinstance(x, np.ndarray) else ("…",)
-    check_array("x", x, (*leading, H), like=weight)
+    check_array("x", x, (..., H), like=weight)
     # A NumPy float64 would turn a float32 array into float64; a Python float does not.
     eps = float(check_number("eps", eps, above=0))
 

@@ -36,10 +36,9 @@ def linear_forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple
     check_array("weight", weight, ("M", "N"))
     M, N = weight.shape
     check_array("bias", bias, (M,), like=weight)
-    leading = x.shape[:-1] if isinstance(x, np.ndarray) else ("…",)
-    check_array("x", x, (*leading, N), like=weight)
+    check_array("x", x, (..., N), like=weight)
     y = x.reshape(-1, N) @ weight.T + bias
-    return y.reshape(*leading, M), LinearCache(x, weight)
+    return y.reshape(*x.shape[:-1], M), LinearCache(x, weight)
 
 
 def linear_backward(d_output: np.ndarray, cache: LinearCache) -> tuple[np.ndarray, dict[str, np.ndarray]]:

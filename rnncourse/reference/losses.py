@@ -65,7 +65,7 @@ def mse_forward(output: np.ndarray, targets: np.ndarray) -> tuple[float, MSECach
 
     Source: chapter 08; `torch.nn.functional.mse_loss`.
     """
-    check_array("output", output, getattr(output, "shape", ()))
+    check_array("output", output, (...,))
     check_array("targets", targets, output.shape, like=output)
     if output.size == 0:
         raise ValueError(f"output must have at least one entry, got shape {output.shape}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import check_ids
+from .._checks import check_ids, check_number
 
 
 def length_mask(lengths: np.ndarray, T: int, B: int) -> np.ndarray:
@@ -19,8 +19,8 @@ def length_mask(lengths: np.ndarray, T: int, B: int) -> np.ndarray:
         Booleans of shape (T, B, 1).
 
     Raises:
-        TypeError: `lengths` is not an integer array.
-        ValueError: a wrong shape, or a length out of range.
+        TypeError: `lengths` is not an integer array, T or B not an integer.
+        ValueError: a wrong shape, a length out of range, T or B below 1.
 
     Source: chapter 03.
 
@@ -29,6 +29,8 @@ def length_mask(lengths: np.ndarray, T: int, B: int) -> np.ndarray:
            [0, 1],
            [0, 1]])
     """
+    check_number("T", T, at_least=1, integer=True)
+    check_number("B", B, at_least=1, integer=True)
     check_ids("lengths", lengths, (B,), T + 1)
     if lengths.min() < 1:
         raise ValueError(f"lengths must lie in 1 … {T}, got {int(lengths.min())}")

@@ -148,6 +148,8 @@ def fit_mixture(
 
 def _stack(probabilities: Sequence[np.ndarray]) -> np.ndarray:
     """The models' arrays as one of shape (K, …)."""
+    if not isinstance(probabilities, Sequence):
+        raise TypeError(f"probabilities must be a sequence of one array a model, got {type(probabilities).__name__}")
     if len(probabilities) == 0:
         raise ValueError("probabilities must hold at least one model's array, got none")
     first = probabilities[0]

@@ -55,7 +55,7 @@ def mlp_forward(x: np.ndarray, params: Params, *, activation: str = "relu") -> t
     Source: Vaswani et al. (2017), section 3.3; chapter 28.
     """
     check_choice("activation", activation, tuple(ACTIVATIONS))
-    check_array("x", x, (*x.shape[:-1], "E") if isinstance(x, np.ndarray) else ("…", "E"))
+    check_array("x", x, (..., "E"))
     check_params(params, mlp_shapes(x.shape[-1], hidden_units(params)), x)
     a, linear1 = linear_forward(x, params["linear1.weight"], params["linear1.bias"])
     h, phi = ACTIVATIONS[activation].forward(a)
@@ -82,6 +82,7 @@ def mlp_backward(dy: np.ndarray, cache: MLPCache) -> tuple[np.ndarray, dict[str,
 
     Source: chapter 28.
     """
+    check_array("dy", dy, cache.linear1.x.shape, like=cache.linear1.x)
     dh, second = linear_backward(dy, cache.linear2)
     da = ACTIVATIONS[cache.activation].backward(dh, cache.phi)
     dx, first = linear_backward(da, cache.linear1)
@@ -89,11 +90,12 @@ def mlp_backward(dy: np.ndarray, cache: MLPCache) -> tuple[np.ndarray, dict[str,
     return dx, {f"{part}.{name}": g for part, grads in parts.items() for name, g in grads.items()}
 
 
-def mlp_shapes(E: int, F: int) -> dict[str, tuple[int, ...]]:
+def mlp_shapes(E: int, F: int | str) -> dict[str, tuple[int | str, ...]]:
     """The shapes of the parameters, E wide outside and F wide inside."""
     return {"linear1.weight": (F, E), "linear1.bias": (F,), "linear2.weight": (E, F), "linear2.bias": (E,)}
 
 
-def hidden_units(params: Params) -> int:
-    """F, the length of `linear1.bias`; 1 where there is none, for the check of the parameters to complain about."""
-    return np.size(params["linear1.bias"]) if isinstance(params, Mapping) and "linear1.bias" in params else 1
+def hidden_units(params: Params) -> int | str:
+    """F, the length of `linear1.bias`; where that is no vector, a letter for the check of the parameters to show."""
+    bias = params.get("linear1.bias") if isinstance(params, Mapping) else None
+    return len(bias) if isinstance(bias, np.ndarray) and bias.ndim == 1 else "F"

@@ -146,12 +146,12 @@ def multihead_attention_backward(
     return *(dx for dx, _ in parts), grads | {f"out_proj.{name}": g for name, g in out.items()}
 
 
-def check_past(past: KeyValue, B: int, E: int, *, like: np.ndarray) -> None:
+def check_past(past: KeyValue, B: int, E: int, *, like: np.ndarray, name: str = "past") -> None:
     """Raise unless `past` holds keys and values of the same steps, each of shape (P, B, E), in `like`'s dtype."""
     if not isinstance(past, KeyValue):
-        raise TypeError(f"past must be a KeyValue that an earlier call returned, got {type(past).__name__}")
-    check_array("past.k", past.k, ("P", B, E), like=like)
-    check_array("past.v", past.v, past.k.shape, like=like)
+        raise TypeError(f"{name} must be a KeyValue that an earlier call returned, got {type(past).__name__}")
+    check_array(f"{name}.k", past.k, ("P", B, E), like=like)
+    check_array(f"{name}.v", past.v, past.k.shape, like=like)
 
 
 def _split(x: np.ndarray, num_heads: int) -> np.ndarray:

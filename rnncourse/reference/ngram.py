@@ -12,23 +12,9 @@ h' for the same context without its oldest symbol, and w for the symbol that fol
 Every n-gram gives up a discount D_n of its count. What a context collects that way, S_n(h), is handed to the shorter
 context. Where h was never followed by anything, p_n(w | h) = p_{n-1}(w | h').
 
-The discount is estimated from n1, n2, n3 and n4, the numbers of n-grams with c_n = 1, 2, 3 and 4. The plain form
-takes the same from every count; the modified form (Chen and Goodman) takes three different ones:
-
-    plain       D_n(c) = Y = n1 / (n1 + 2 n2)
-    modified    D_n(1) = 1 - 2 Y n2 / n1,   D_n(2) = 2 - 3 Y n3 / n2,   D_n(c) = 3 - 4 Y n4 / n3  for c >= 3
-
-What c_n counts is the idea of Kneser and Ney. The highest order counts occurrences. A lower order matters where
-the longer context was seen too rarely, so it counts in how many *different* places its n-gram stands: c_n(g) is
-the number of distinct left neighbours of g in the text (the continuation count). "Francisco" may be frequent, but
-after an unseen word it is a poor guess, because it follows "San" alone.
-
-Conventions where books differ:
-
-- The beginning of the text counts as one more left neighbour, so every n-gram that occurs counts at least 1.
-- The first N-1 symbols of a text are predicted from the shorter context there is, by the lower order's p_n.
-- Y must lie between 0 and 1. Where n1 or n2 is 0 the estimate is 0, 1 or undefined, and Y = 1/2 is used.
-- Where one of the modified discounts is undefined, or not between 0 and its count, the order uses the plain one.
+What c_n counts, how D_n is estimated from the counts, and where books differ about it, is in `ngram_counts`. They also
+differ about the beginning: here the first N-1 symbols of a text are predicted from the shorter context there is, by the
+lower order's p_n.
 
 Sources: Ney, Essen and Kneser, "On structuring probabilistic dependences in stochastic language modelling",
 Computer Speech and Language 8, 1994 (the discount); Kneser and Ney, "Improved backing-off for m-gram language
@@ -38,29 +24,10 @@ for language modeling", Computer Speech and Language 13, 1999 (the interpolated 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .._checks import check_ids, check_number
-
-__all__ = ["KneserNey"]
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What the model knows about the n-grams of one order.
-
-    An n-gram is the pair (context, symbol): the number of its first n-1 symbols among the (n-1)-grams, and the
-    number of its last symbol. Numbering the contexts anew at each order keeps the pair's code below (length of the
-    text)**2, whatever the order and the size of the vocabulary.
-    """
-
-    codes: np.ndarray  # (grams,) sorted: context * symbols + symbol; an n-gram's number is its place here
-    kept: np.ndarray  # (grams,) c_n - D_n(c_n)
-    totals: np.ndarray  # (contexts,) c_n(h .)
-    handed: np.ndarray  # (contexts,) S_n(h)
-    discounts: tuple[float, float, float]  # D_n(1), D_n(2), D_n(3 and more)
+from .._checks import check_choice, check_ids, check_number
+from .ngram_counts import Order, count_orders, find
 
 
 class KneserNey:
@@ -88,11 +55,11 @@ class KneserNey:
     def __init__(self, order: int, vocab_size: int, *, modified: bool = False) -> None:
         self.order = int(check_number("order", order, at_least=1, integer=True))
         self.vocab_size = int(check_number("vocab_size", vocab_size, at_least=1, integer=True))
-        self.modified = bool(modified)
+        self.modified = bool(check_choice("modified", modified, (True, False)))
         self.discounts: list[tuple[float, float, float]] = []
         self.sizes: list[int] = []
         self._symbols = np.zeros(0, dtype=np.int64)
-        self._orders: list[_Order] = []
+        self._orders: list[Order] = []
 
     def fit(self, ids: np.ndarray) -> KneserNey:
         """Count the n-grams of all orders in a text and return the model. A second call forgets the first.
@@ -108,31 +75,7 @@ class KneserNey:
         if ids.size == 0:
             raise ValueError("ids must hold at least one symbol to count, got an empty array")
         self._symbols, text = np.unique(ids.astype(np.int64), return_inverse=True)
-        size = len(self._symbols)
-
-        # Upwards: number the n-grams. `ending[i]` is the number of the n-gram that ends at position n-1+i.
-        codes, suffixes, firsts = [], [], []
-        ending = np.zeros(len(text) + 1, dtype=np.int64)  # the one empty context, before each position and at the end
-        for _ in range(self.order):
-            # A context that ends the text has nothing after it; a text shorter than n has no n-gram.
-            context, shorter = ending[:-1], ending[1:]
-            symbol = text[len(text) - len(context) :]
-            found, where, ending = np.unique(context * size + symbol, return_index=True, return_inverse=True)
-            codes.append(found)
-            suffixes.append(shorter[where])  # each n-gram's number without its oldest symbol
-            firsts.append(ending[:1])  # the n-gram that begins the text, if the text is that long
-        occurrences = np.bincount(ending, minlength=len(codes[-1]))
-
-        # Then the counts: occurrences at the highest order, left neighbours below it.
-        self._orders = []
-        for n in range(1, self.order + 1):
-            if n == self.order:
-                counts = occurrences
-            else:
-                counts = np.bincount(suffixes[n], minlength=len(codes[n - 1]))
-                counts[firsts[n - 1]] += 1
-            contexts = 1 if n == 1 else len(codes[n - 2])
-            self._orders.append(_order(codes[n - 1], counts, size, contexts, self.modified))
+        self._orders = count_orders(text, len(self._symbols), self.order, modified=self.modified)
         self.discounts = [order.discounts for order in self._orders]
         self.sizes = [len(order.codes) for order in self._orders]
         return self
@@ -153,7 +96,7 @@ class KneserNey:
         """
         self._check_fitted()
         ids = check_ids("ids", ids, ("T",), self.vocab_size).astype(np.int64)
-        symbol = _find(self._symbols, ids)
+        symbol = find(self._symbols, ids)
         size = len(self._symbols)
         p = np.full(len(ids), 1 / self.vocab_size)
         context = np.zeros(len(ids) + 1, dtype=np.int64)  # as `ending` in fit, with -1 for what the text did not have
@@ -161,7 +104,7 @@ class KneserNey:
             if len(ids) < n:
                 break
             at, last = context[:-1], symbol[n - 1 :]
-            gram = _find(order.codes, np.where((at < 0) | (last < 0), -1, at * size + last))
+            gram = find(order.codes, np.where((at < 0) | (last < 0), -1, at * size + last))
             followed = np.flatnonzero(at >= 0)
             followed = followed[order.totals[at[followed]] > 0]
             h, g = at[followed], gram[followed]
@@ -186,13 +129,13 @@ class KneserNey:
         """
         self._check_fitted()
         context = check_ids("context", context, ("T",), self.vocab_size).astype(np.int64)
-        known = _find(self._symbols, context)
+        known = find(self._symbols, context)
         size = len(self._symbols)
         p = np.full(self.vocab_size, 1 / self.vocab_size)
         for n in range(1, min(self.order, len(context) + 1) + 1):
             h = 0  # follow the last n-1 symbols down from the empty context
             for order, symbol in zip(self._orders[: n - 1], known[len(known) - (n - 1) :], strict=True):
-                h = -1 if h < 0 or symbol < 0 else int(_find(order.codes, np.array([h * size + symbol]))[0])
+                h = -1 if h < 0 or symbol < 0 else int(find(order.codes, np.array([h * size + symbol]))[0])
             order = self._orders[n - 1]
             if h < 0 or order.totals[h] == 0:
                 break  # a longer context that contains an unseen one is unseen as well
@@ -205,35 +148,3 @@ class KneserNey:
     def _check_fitted(self) -> None:
         if not self._orders:
             raise RuntimeError("the model has no counts yet: call fit(ids) first")
-
-
-def _order(codes: np.ndarray, counts: np.ndarray, size: int, contexts: int, modified: bool) -> _Order:
-    context = codes // size
-    discounts = _discounts(counts, modified)
-    taken = np.array(discounts)[np.minimum(counts, 3) - 1]
-    return _Order(
-        codes=codes,
-        kept=counts - taken,
-        totals=np.bincount(context, weights=counts, minlength=contexts),
-        handed=np.bincount(context, weights=taken, minlength=contexts),
-        discounts=discounts,
-    )
-
-
-def _discounts(counts: np.ndarray, modified: bool) -> tuple[float, float, float]:
-    """What a count of 1, of 2, and of 3 and more gives up."""
-    n1, n2, n3, n4 = (int((counts == k).sum()) for k in (1, 2, 3, 4))
-    Y = n1 / (n1 + 2 * n2) if n1 and n2 else 0.5
-    if modified and n1 and n2 and n3:
-        D = 1 - 2 * Y * n2 / n1, 2 - 3 * Y * n3 / n2, 3 - 4 * Y * n4 / n3
-        if all(0 < D[k] < k + 1 for k in range(3)):
-            return D
-    return Y, Y, Y
-
-
-def _find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Places of `wanted` in the sorted `keys`, -1 for what is not there."""
-    if keys.size == 0:
-        return np.full(wanted.shape, -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-    return np.where(keys[place] == wanted, place, -1)

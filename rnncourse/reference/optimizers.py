@@ -6,12 +6,12 @@ an optimiser is in its attributes, arrays under the keys of `params`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_choice, check_mapping, check_number
 
 
 class Optimizer(Protocol):
@@ -64,11 +64,11 @@ class SGD:
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        self.params = check_params(params)
+        self.params = check_parameters(params)
         self.lr = check_number("lr", lr, at_least=0)
         self.momentum = check_number("momentum", momentum, at_least=0, below=1)
         self.weight_decay = check_number("weight_decay", weight_decay, at_least=0)
-        self.nesterov = bool(nesterov)
+        self.nesterov = bool(check_choice("nesterov", nesterov, (True, False)))
         if self.nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, got momentum=0")
         self.v = {name: np.zeros_like(p) for name, p in params.items()}
@@ -80,6 +80,7 @@ class SGD:
             grads: gradients under the keys of `params`, each of its parameter's shape and dtype.
 
         Raises:
+            TypeError: not a mapping of floating-point arrays, or another dtype. Then nothing has moved.
             ValueError: other keys, a wrong shape, NaN or infinity. Then nothing has moved.
         """
         check_grads(self.params, grads)
@@ -121,8 +122,10 @@ class Adam:
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        self.params = check_params(params)
+        self.params = check_parameters(params)
         self.lr = check_number("lr", lr, at_least=0)
+        if not isinstance(betas, Sequence) or len(betas) != 2:
+            raise TypeError(f"betas must be two numbers, (beta_1, beta_2), got {betas!r}")
         self.betas = (
             check_number("betas[0]", betas[0], at_least=0, below=1),
             check_number("betas[1]", betas[1], at_least=0, below=1),
@@ -139,6 +142,7 @@ class Adam:
             grads: gradients under the keys of `params`, each of its parameter's shape and dtype.
 
         Raises:
+            TypeError: not a mapping of floating-point arrays, or another dtype. Then nothing has moved.
             ValueError: other keys, a wrong shape, NaN or infinity. Then nothing has moved.
         """
         check_grads(self.params, grads)
@@ -153,17 +157,18 @@ class Adam:
             p -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
 
 
-def check_params(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def check_parameters(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return `params` if it is a dict of finite floating-point arrays, else raise TypeError or ValueError."""
-    if not isinstance(params, dict) or not all(isinstance(p, np.ndarray) for p in params.values()):
+    if not isinstance(params, dict):
         raise TypeError(f"params must be a dict of numpy arrays, such as model.params, got {type(params).__name__}")
     for name, p in params.items():
-        check_array(f"params[{name!r}]", p, p.shape)
+        check_array(f"params[{name!r}]", p, (...,))
     return params
 
 
 def check_grads(params: Mapping[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> None:
     """Raise unless `grads` holds, for every parameter, a finite gradient of its shape and dtype."""
+    check_mapping("grads", grads)
     if set(grads) != set(params):
         missing, extra = sorted(set(params) - set(grads)), sorted(set(grads) - set(params))
         raise ValueError(f"grads must have the keys of params, got {missing} missing and {extra} too many")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_dtype, check_number
 
 
 def sinusoidal_positions(T: int, size: int, *, start: int = 0, dtype: Any = np.float64) -> np.ndarray:
@@ -40,10 +40,8 @@ def sinusoidal_positions(T: int, size: int, *, start: int = 0, dtype: Any = np.f
     check_number("start", start, at_least=0, integer=True)
     if check_number("size", size, at_least=2, integer=True) % 2:
         raise ValueError(f"size must be even, for a sine and a cosine each, got {size}")
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
     angles = np.arange(start, start + T)[:, None] / 10000 ** (np.arange(0, size, 2) / size)
-    positions = np.empty((T, size), dtype)
+    positions = np.empty((T, size), check_dtype(dtype))
     positions[:, 0::2] = np.sin(angles)
     positions[:, 1::2] = np.cos(angles)
     return positions

@@ -6,12 +6,13 @@ A mask says what stays. Training goes on with the product, or with the mask appl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_number
+from .._checks import check_array, check_dtype, check_mapping, check_number, check_rng, check_sizes
 
 
 def magnitude_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
@@ -35,7 +36,7 @@ def magnitude_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
     array([[0., 1.],
            [0., 1.]])
     """
-    _check_weight(weight)
+    check_array("weight", weight, (...,))
     removed = np.argsort(np.abs(weight), axis=None, kind="stable")[: _count(weight.size, sparsity)]
     return _without(removed, weight.shape, weight.dtype)
 
@@ -62,13 +63,12 @@ def global_magnitude_masks(weights: Mapping[str, np.ndarray], sparsity: float) -
     >>> global_magnitude_masks({"a": np.array([0.3, -2.0]), "b": np.array([0.1, 0.2])}, 0.75)
     {'a': array([0., 1.]), 'b': array([0., 0.])}
     """
-    if not isinstance(weights, Mapping):
-        raise TypeError(f"weights must be a mapping of names to arrays, got {type(weights).__name__}")
+    check_mapping("weights", weights)
     if not weights:
         raise ValueError("weights must hold at least one array, got none")
     first = next(iter(weights.values()))
     for name, weight in weights.items():
-        check_array(f"weights[{name!r}]", weight, getattr(weight, "shape", ("…",)), like=first)
+        check_array(f"weights[{name!r}]", weight, (...,), like=first)
     mask = magnitude_mask(np.concatenate([weight.ravel() for weight in weights.values()]), sparsity)
     ends = np.cumsum([weight.size for weight in weights.values()])[:-1]
     parts = zip(weights.items(), np.split(mask, ends), strict=True)
@@ -95,10 +95,9 @@ def random_mask(
 
     Source: torch.nn.utils.prune.random_unstructured; chapter 08.
     """
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
-    size = int(np.prod(shape))
-    return _without(rng.permutation(size)[: _count(size, sparsity)], shape, dtype)
+    size = math.prod(check_sizes("shape", shape))
+    removed = check_rng(rng).permutation(size)[: _count(size, sparsity)]
+    return _without(removed, shape, check_dtype(dtype))
 
 
 def unit_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
@@ -134,15 +133,8 @@ def unit_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
     return np.outer(kept, kept)
 
 
-def _check_weight(weight: np.ndarray) -> None:
-    shape = ["…"] * weight.ndim if isinstance(weight, np.ndarray) else ["…"]
-    check_array("weight", weight, shape)
-
-
 def _count(size: int, sparsity: float) -> int:
-    if check_number("sparsity", sparsity, at_least=0) > 1:
-        raise ValueError(f"sparsity must be at most 1, got {sparsity}")
-    return round(sparsity * size)
+    return round(check_number("sparsity", sparsity, at_least=0, at_most=1) * size)
 
 
 def _without(removed: np.ndarray, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -46,9 +46,8 @@ def quantile_forward(output: np.ndarray, targets: np.ndarray, levels: np.ndarray
     Q = len(levels)
     if Q == 0 or not (levels.min() > 0 and levels.max() < 1):
         raise ValueError(f"levels must be one or more numbers in (0, 1), got {levels}")
-    shape = targets.shape if isinstance(targets, np.ndarray) else ("…",)
-    check_array("targets", targets, shape, like=levels)
-    check_array("output", output, (*shape, Q), like=levels)
+    check_array("targets", targets, (...,), like=levels)
+    check_array("output", output, (*targets.shape, Q), like=levels)
     if targets.size == 0:
         raise ValueError(f"targets must have at least one entry, got shape {targets.shape}")
     e = targets[..., None] - output

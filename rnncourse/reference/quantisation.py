@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_choice, check_number
 
 # The largest product of a weight and an activation is 127 * 255: so many of them always fit into 32 bits.
 _MOST_INPUTS = (2**31 - 1) // (127 * 255)
@@ -61,6 +61,7 @@ def quantise(weight: np.ndarray, *, per_row: bool = False) -> Quantised:
            [  64,  127]], dtype=int8)
     """
     _check_filled("weight", weight)
+    check_choice("per_row", per_row, (True, False))
     if per_row and weight.ndim == 0:
         raise ValueError("weight must have a first axis for per_row, got shape ()")
     axes = tuple(range(1, weight.ndim)) if per_row else None
@@ -94,6 +95,7 @@ def quantise_activations(x: np.ndarray, *, reduce_range: bool = False) -> Quanti
     (array([  0,  50, 255], dtype=uint8), np.float64(0.01), 50)
     """
     _check_filled("x", x)
+    check_choice("reduce_range", reduce_range, (True, False))
     levels = 127 if reduce_range else 255
     low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
     scale = _not_zero(x.dtype.type(high / levels - low / levels))
@@ -110,7 +112,12 @@ def dequantise(array: Quantised) -> np.ndarray:
 
     Returns:
         Of the shape of `array.q`, in the dtype of its scale.
+
+    Raises:
+        TypeError: not a `Quantised` one, or a field of another type.
+        ValueError: a scale of a wrong shape or not above 0, or a zero point outside 0 … 255.
     """
+    _check_quantised("array", array, (np.int8, np.uint8))
     return array.scale * (array.q.astype(np.int32) - array.zero_point).astype(array.scale.dtype)
 
 
@@ -137,26 +144,39 @@ def quantised_linear(x: np.ndarray, weight: Quantised, bias: np.ndarray, *, redu
 
     Source: Jacob et al. (2018); `torch.ao.nn.quantized.dynamic.Linear`; chapter 21.
     """
-    if not isinstance(weight, Quantised) or weight.q.dtype != np.int8:
-        raise TypeError(f"weight must be what quantise returned, got {type(weight).__name__}")
+    _check_quantised("weight", weight, (np.int8,))
     if weight.q.ndim != 2:
-        raise ValueError(f"weight must have shape (M, N), got {weight.q.shape}")
+        raise ValueError(f"weight.q must have shape (M, N), got {weight.q.shape}")
     M, N = weight.q.shape
     if N > _MOST_INPUTS:
         raise ValueError(f"weight must have at most {_MOST_INPUTS} columns, or 32 bits could overflow, got {N}")
     check_array("bias", bias, (M,), like=weight.scale)
-    leading = x.shape[:-1] if isinstance(x, np.ndarray) else ("…",)
-    check_array("x", x, (*leading, N), like=weight.scale)
+    check_array("x", x, (..., N), like=weight.scale)
     q, s_x, z = quantise_activations(x.reshape(-1, N), reduce_range=reduce_range)
     total = (q.astype(np.int32) - np.int32(z)) @ weight.q.astype(np.int32).T
     y = s_x * weight.scale.T * total.astype(x.dtype) + bias
-    return y.reshape(*leading, M)
+    return y.reshape(*x.shape[:-1], M)
 
 
 def _check_filled(name: str, array: np.ndarray) -> None:
-    check_array(name, array, getattr(array, "shape", ("…",)))
+    check_array(name, array, (...,))
     if array.size == 0:
         raise ValueError(f"{name} must have at least one entry, got shape {array.shape}")
+
+
+def _check_quantised(name: str, array: Quantised, dtypes: tuple[type, ...]) -> None:
+    """Raise unless `array` is in eight bits, of one of these dtypes, with one scale or one a row."""
+    if not isinstance(array, Quantised):
+        raise TypeError(f"{name} must be what quantise returned, got {type(array).__name__}")
+    q, scale, zero_point = array
+    if not isinstance(q, np.ndarray) or q.dtype not in dtypes:
+        wanted = " or ".join(np.dtype(dtype).name for dtype in dtypes)
+        raise TypeError(f"{name}.q must be a numpy.ndarray of {wanted}, got {getattr(q, 'dtype', type(q).__name__)}")
+    per_row = isinstance(scale, np.ndarray) and scale.ndim > 0
+    check_array(f"{name}.scale", scale, (q.shape[:1] + (1,) * (q.ndim - 1)) if per_row else ())
+    if not (scale > 0).all():
+        raise ValueError(f"{name}.scale must be above 0, got {scale.min()}")
+    check_number(f"{name}.zero_point", zero_point, at_least=0, at_most=255, integer=True)
 
 
 def _not_zero(scale: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._checks import check_number
-from .optimizers import check_grads, check_params
+from .._checks import check_choice, check_number
+from .optimizers import check_grads, check_parameters
 
 
 class RMSProp:
@@ -53,13 +53,13 @@ class RMSProp:
         momentum: float = 0.0,
         centered: bool = False,
     ) -> None:
-        self.params = check_params(params)
+        self.params = check_parameters(params)
         self.lr = check_number("lr", lr, at_least=0)
         self.alpha = check_number("alpha", alpha, at_least=0, below=1)
         self.eps = check_number("eps", eps, above=0)
         self.weight_decay = check_number("weight_decay", weight_decay, at_least=0)
         self.momentum = check_number("momentum", momentum, at_least=0, below=1)
-        self.centered = bool(centered)
+        self.centered = bool(check_choice("centered", centered, (True, False)))
         self.s = {name: np.zeros_like(p) for name, p in params.items()}
         self.m = {name: np.zeros_like(p) for name, p in params.items()}
         self.v = {name: np.zeros_like(p) for name, p in params.items()}
@@ -71,6 +71,7 @@ class RMSProp:
             grads: gradients under the keys of `params`, each of its parameter's shape and dtype.
 
         Raises:
+            TypeError: not a mapping of floating-point arrays, or another dtype. Then nothing has moved.
             ValueError: other keys, a wrong shape, NaN or infinity. Then nothing has moved.
         """
         check_grads(self.params, grads)

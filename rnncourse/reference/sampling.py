@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import check_ids, check_number
+from .._checks import check_ids, check_number, check_rng
 from .cross_entropy import softmax
 from .language_model import RNNLanguageModel
 
@@ -41,19 +41,22 @@ def sample(
         raise ValueError("prompt must hold at least one symbol, got none")
     check_number("length", length, at_least=0, integer=True)
     check_number("temperature", temperature, at_least=0)
+    check_rng(rng)
     drawn = np.empty(length, np.int64)
     ids, h = prompt[:, None], model.initial_state(1)
     for i in range(length):
         logits, h, _ = model.forward(ids, h)
-        drawn[i] = _draw(logits[-1, 0].astype(np.float64), temperature, rng)
+        drawn[i] = draw(logits[-1].astype(np.float64), temperature, rng)[0]
         ids = drawn[i : i + 1, None]
     return drawn
 
 
-def _draw(logits: np.ndarray, temperature: float, rng: np.random.Generator) -> int:
+def draw(logits: np.ndarray, temperature: float, rng: np.random.Generator) -> np.ndarray:
+    """One symbol a row from softmax(z / temperature), for logits z of shape (B, V)."""
     if temperature == 0:
-        return int(logits.argmax())
+        return logits.argmax(1)
     # The largest score is taken off first, so that a tiny temperature gives -inf and not NaN.
     with np.errstate(over="ignore"):
-        cumulative = softmax((logits - logits.max()) / temperature).cumsum()
-    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+        cumulative = softmax((logits - logits.max(1, keepdims=True)) / temperature).cumsum(1)
+    u = rng.random((len(logits), 1)) * cumulative[:, -1:]
+    return (cumulative[:, :-1] <= u).sum(1)

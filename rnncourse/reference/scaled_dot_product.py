@@ -44,9 +44,8 @@ def scaled_dot_product_forward(
 
     Source: Vaswani et al. (2017), section 3.2.1; chapter 28.
     """
-    leading = q.shape[:-2] if isinstance(q, np.ndarray) else ("…",)
-    check_array("q", q, (*leading, "T", "D"))
-    check_array("k", k, (*leading, "S", q.shape[-1]), like=q)
+    check_array("q", q, (..., "T", "D"))
+    check_array("k", k, (*q.shape[:-2], "S", q.shape[-1]), like=q)
     check_array("v", v, (*k.shape[:-1], "V"), like=q)
     if q.size == 0 or k.size == 0:
         raise ValueError(f"q and k must have no empty axis, got shapes {q.shape} and {k.shape}")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._checks import noted
 from .scan import Cell, Params, ScanCache, State, scan_backward, scan_forward
 
 
@@ -66,14 +67,14 @@ def stack_forward(
             raise TypeError(f"{name} must be a sequence with one entry a layer, got {type(value).__name__}")
         if len(value) != len(cells) or not value:
             raise ValueError(f"{name} must hold one entry for each of the {len(cells)} cells, got {len(value)}")
+    for l, cell in enumerate(cells):
+        if not isinstance(cell, Cell):
+            raise TypeError(f"cells[{l}] must be a Cell, got {type(cell).__name__}")
 
     output, last, caches = x, [], []
     for l, (cell, state, params) in enumerate(zip(cells, states, params_list, strict=True)):
-        try:
+        with noted(f"in layer {l}"):
             output, state, cache = scan_forward(cell, output, state, params, lengths=lengths)
-        except (TypeError, ValueError) as error:
-            error.add_note(f"in layer {l}")
-            raise
         last.append(state)
         caches.append(cache)
     return output, tuple(last), StackCache(tuple(caches))
@@ -109,7 +110,8 @@ def stack_backward(
 
     d_first, grads_list = [], []
     for l in reversed(range(L)):
-        d_output, d_state, grads = scan_backward(d_output, d_states[l], cache.layers[l])
+        with noted(f"in layer {l}"):
+            d_output, d_state, grads = scan_backward(d_output, d_states[l], cache.layers[l])
         d_first.append(d_state)
         grads_list.append(grads)
     return d_output, tuple(d_first[::-1]), grads_list[::-1]

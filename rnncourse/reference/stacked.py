@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import check_array
+from .._checks import check_array, check_mapping, check_number, check_sequence
 from .rnn import Params, RNNCache, rnn_backward, rnn_forward
 
 _PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -57,11 +57,12 @@ def stacked_rnn_forward(
 
     Source: Graves (2013); chapter 08.
     """
-    check_array("h_0", h_0, ("num_layers", "B", "hidden_size"))
-    L = h_0.shape[0]
+    check_sequence(x)
+    check_array("h_0", h_0, ("num_layers", x.shape[1], "hidden_size"), like=x)
+    L, _, H = h_0.shape
     if L == 0:
         raise ValueError(f"h_0 must have at least one layer, got shape {h_0.shape}")
-    _check_names(params, L)
+    _check_params(params, L, H, x)
     output, caches, h_n = x, [], []
     for l in range(L):
         output, h, cache = rnn_forward(
@@ -117,11 +118,20 @@ def layer_params(params: Params, layer: int) -> dict[str, np.ndarray]:
 
     Returns:
         `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`.
+
+    Raises:
+        TypeError: `params` is not a mapping, or `layer` not an integer.
+        ValueError: a negative layer, or one that is not in `params`.
     """
+    check_number("layer", layer, at_least=0, integer=True)
+    check_mapping("params", params)
+    if missing := [name for part in _PARTS if (name := f"{part}_l{layer}") not in params]:
+        raise ValueError(f"params must hold {', '.join(missing)} for layer {layer}, got {sorted(map(str, params))}")
     return {f"{part}_l0": params[f"{part}_l{layer}"] for part in _PARTS}
 
 
-def _check_names(params: Params, num_layers: int) -> None:
+def _check_params(params: Params, num_layers: int, H: int, x: np.ndarray) -> None:
+    """Raise unless `params` holds all layers' arrays in shapes that fit; `rnn_forward` sees them under other names."""
     names = {f"{part}_l{layer}" for layer in range(num_layers) for part in _PARTS}
     if not isinstance(params, Mapping) or set(params) != names:
         got = ", ".join(sorted(params)) if isinstance(params, Mapping) else type(params).__name__
@@ -129,3 +139,7 @@ def _check_names(params: Params, num_layers: int) -> None:
             f"params must have the keys {', '.join(f'{part}_l0' for part in _PARTS)} and so on for each of the "
             f"{num_layers} layers of h_0, got {got}"
         )
+    for layer in range(num_layers):
+        shapes = dict(zip(_PARTS, ((H, H if layer else x.shape[2]), (H, H), (H,), (H,)), strict=True))
+        for part, shape in shapes.items():
+            check_array(f"params['{part}_l{layer}']", params[f"{part}_l{layer}"], shape, like=x)

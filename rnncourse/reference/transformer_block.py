@@ -160,7 +160,7 @@ def transformer_block_backward(
     return dx, grads
 
 
-def block_shapes(E: int, F: int) -> dict[str, tuple[int, ...]]:
+def block_shapes(E: int, F: int | str) -> dict[str, tuple[int | str, ...]]:
     """The shapes of a block's parameters, E wide and F wide inside its feed-forward part."""
     return {
         "self_attn.in_proj_weight": (3 * E, E),

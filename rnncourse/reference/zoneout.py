@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._checks import check_number
+from .._checks import check_number, check_rng
 from .scan import Cell, Params, State
 
 
@@ -57,8 +57,10 @@ def zoneout(cell: Cell, rates: float | Sequence[float], *, rng: np.random.Genera
     >>> (h == 0).astype(int)  # kept from before
     array([[1, 1, 1, 0, 1, 0]])
     """
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator or None, got {type(rng).__name__}")
+    if not isinstance(cell, Cell):
+        raise TypeError(f"cell must be a Cell, got {type(cell).__name__}")
+    if rng is not None:
+        check_rng(rng)
     single = not isinstance(rates, Sequence)
     for k, rate in enumerate([rates] if single else rates):
         check_number("rates" if single else f"rates[{k}]", rate, at_least=0, below=1)

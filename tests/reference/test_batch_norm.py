@@ -192,7 +192,11 @@ BAD = {
         "got 1 at step 2",
     ),
     "lengths": (lambda x, w, b, r: (x, w, b, r, {**ON, "lengths": np.array([5, 1, 1])}), ValueError, "lengths .* 5"),
-    "momentum": (lambda x, w, b, r: (x, w, b, r, {**ON, "momentum": 1.5}), ValueError, "momentum must be at most 1"),
+    "momentum": (
+        lambda x, w, b, r: (x, w, b, r, {**ON, "momentum": 1.5}),
+        ValueError,
+        "momentum must be at least 0 and at most 1",
+    ),
     "momentum-none": (lambda x, w, b, r: (x, w, b, r, {**ON, "momentum": None}), TypeError, "momentum must be a"),
     "eps": (lambda x, w, b, r: (x, w, b, r, {**ON, "eps": 0}), ValueError, "eps must be above 0"),
 }

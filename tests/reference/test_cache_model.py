@@ -142,8 +142,8 @@ def test_float32_stays():
     "call, error, message",
     [
         (lambda: UnigramCache(0), ValueError, "vocab_size must be at least 1, got 0"),
-        (lambda: UnigramCache(3, decay=1.1), ValueError, "decay must be at most 1, got 1.1"),
-        (lambda: UnigramCache(3, decay=-1), ValueError, "decay must be at least 0, got -1"),
+        (lambda: UnigramCache(3, decay=1.1), ValueError, "decay must be at least 0 and at most 1, got 1.1"),
+        (lambda: UnigramCache(3, decay=-1), ValueError, "decay must be at least 0 and at most 1, got -1"),
         (lambda: UnigramCache(3, window=0), ValueError, "window must be at least 1, got 0"),
         (lambda: UnigramCache(3, window=2.0), TypeError, "window must be an integer, got 2.0"),
         (lambda: UnigramCache(3, window=2, decay=0.5), ValueError, "decay must be 1 with a window, got 0.5"),

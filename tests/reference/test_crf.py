@@ -8,8 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnncourse.reference import gradcheck
-from rnncourse.reference.crf import crf_backward, crf_forward, crf_viterbi
+from rnncourse.reference import crf_backward, crf_forward, crf_viterbi, gradcheck
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
 
 NAMES = ("transitions", "start_transitions", "end_transitions")

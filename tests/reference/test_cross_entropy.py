@@ -100,8 +100,8 @@ def test_smoothing_by_hand():
         ({"weight": np.array([1, 1, -1.0, 1])}, ValueError, "weight must be at least 0, got -1"),
         ({"weight": np.array([1, np.nan, 1, 1])}, ValueError, "weight must be finite"),
         ({"weight": np.array([0, 1.0, 1, 1])}, ValueError, "weight must be above 0 for at least one target"),
-        ({"label_smoothing": 1.5}, ValueError, "label_smoothing must be at most 1, got 1.5"),
-        ({"label_smoothing": -0.1}, ValueError, "label_smoothing must be at least 0, got -0.1"),
+        ({"label_smoothing": 1.5}, ValueError, "label_smoothing must be at least 0 and at most 1, got 1.5"),
+        ({"label_smoothing": -0.1}, ValueError, "label_smoothing must be at least 0 and at most 1, got -0.1"),
         ({"label_smoothing": "0.1"}, TypeError, "label_smoothing must be a number"),
     ],
 )

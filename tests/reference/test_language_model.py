@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnncourse.reference import Adam, RNNLanguageModel, gradcheck, sample, softmax, tbptt
-from rnncourse.reference.sampling import _draw
+from rnncourse.reference.sampling import draw
 from tests.tolerances import FINITE_DIFFERENCES, FLOAT32, FLOAT64, assert_close
 
 
@@ -171,7 +171,7 @@ def test_bad_input_is_named():
     model = RNNLanguageModel(4, 3, 5, rng=rng)
     with pytest.raises(ValueError, match=r"ids must lie in 0 … 3, got 4"):
         model.forward(np.full((2, 1), 4), model.initial_state(1))
-    with pytest.raises(ValueError, match=r"h_0 must have shape \(2, hidden_size\), got \(1, 5\)"):
+    with pytest.raises(ValueError, match=r"h_0 must have shape \(2, 5\), got \(1, 5\)"):
         model.forward(np.zeros((2, 2), int), model.initial_state(1))
     with pytest.raises(ValueError, match="at least 2 symbols"):
         model.evaluate(np.array([1]))
@@ -200,16 +200,24 @@ def test_the_embedding_is_drawn_from_the_normal_distribution():
 
 def test_a_draw_stays_in_the_vocabulary_when_probabilities_do_not_sum_to_one():
     class Last:
-        def random(self):
-            return np.nextafter(1.0, 0.0)
+        def random(self, shape):
+            return np.full(shape, np.nextafter(1.0, 0.0))
 
-    short = [V for V in range(2, 2000) if softmax(np.zeros(V)).cumsum()[-1] < Last().random()]
+    short = [V for V in range(2, 2000) if softmax(np.zeros(V)).cumsum()[-1] < Last().random(())]
     assert short
-    assert all(_draw(np.zeros(V), 1.0, Last()) == V - 1 for V in short[:20])
+    assert all(draw(np.zeros((1, V)), 1.0, Last())[0] == V - 1 for V in short[:20])
+
+
+def test_what_has_no_probability_is_never_drawn():
+    class First:
+        def random(self, shape):
+            return np.zeros(shape)
+
+    assert draw(np.array([[-1e9, 0.0], [0.0, -1e9]]), 1.0, First()).tolist() == [1, 0]
 
 
 def test_the_smallest_temperature_takes_the_likeliest():
-    assert _draw(np.array([0.5, 2.0, 1.0]), 5e-324, np.random.default_rng(0)) == 1
+    assert draw(np.array([[0.5, 2.0, 1.0]]), 5e-324, np.random.default_rng(0))[0] == 1
 
 
 def test_training_starts_from_the_state_it_is_given():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnncourse.reference.layer_norm_cells import (
+from rnncourse.reference import (
     init_layer_norm_lstm,
     init_layer_norm_rnn,
     layer_norm_lstm_cell,

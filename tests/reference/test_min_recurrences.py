@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from rnncourse.reference import mingru, minlstm
+from rnncourse.reference import mingru, mingru_scan, minlstm, minlstm_scan
 from rnncourse.reference.scan import scan_forward
 from tests.reference.cell_checks import SIZES, Case, any_shape, assert_same, check_cell, naive, scanned
 from tests.tolerances import FLOAT32, FLOAT64, assert_close
@@ -57,8 +57,8 @@ def gru(**options):
         mingru.mingru_cell(**options),
         gru_step(**options),
         mingru.init_mingru,
-        mingru.mingru_forward,
-        mingru.mingru_backward,
+        mingru_scan.mingru_forward,
+        mingru_scan.mingru_backward,
         options,
     )
 
@@ -68,8 +68,8 @@ def lstm(**options):
         minlstm.minlstm_cell(**options),
         lstm_step(**options),
         minlstm.init_minlstm,
-        minlstm.minlstm_forward,
-        minlstm.minlstm_backward,
+        minlstm_scan.minlstm_forward,
+        minlstm_scan.minlstm_backward,
         options,
     )
 
@@ -136,7 +136,7 @@ def test_with_tanh_it_is_torchs_gru_without_recurrent_weights():
         module.bias_ih_l0[5:] = torch.from_numpy(case.params["bias_ih_l0"])
         expected, h_n = module(torch.from_numpy(case.x), torch.from_numpy(case.state[0])[None])
     x, (h_0,) = case.x, case.state
-    output, h, _ = mingru.mingru_forward(x, h_0, case.params, nonlinearity="tanh", z_keeps=True)
+    output, h, _ = mingru_scan.mingru_forward(x, h_0, case.params, nonlinearity="tanh", z_keeps=True)
     assert_close(output, expected.numpy(), FLOAT64)
     assert_close(h, h_n[0].numpy(), FLOAT64)
     sign = np.repeat([-1.0, 1.0], 5)
@@ -144,7 +144,7 @@ def test_with_tanh_it_is_torchs_gru_without_recurrent_weights():
         "weight_ih_l0": case.params["weight_ih_l0"] * sign[:, None],
         "bias_ih_l0": case.params["bias_ih_l0"] * sign,
     }
-    output, _, _ = mingru.mingru_forward(x, h_0, negated, nonlinearity="tanh")
+    output, _, _ = mingru_scan.mingru_forward(x, h_0, negated, nonlinearity="tanh")
     assert_close(output, expected.numpy(), FLOAT64)
 
 
@@ -154,7 +154,7 @@ def test_the_plain_form_is_the_default_and_its_z_admits():
     assert_same(plain, scanned(mingru.mingru_cell("linear", z_keeps=False), case), 0)
     assert_same(plain, in_parallel(ALL["gru"]._replace(options={}), case), FLOAT64)
     case.params["weight_ih_l0"][:5], case.params["bias_ih_l0"][:5] = 0, 1e3
-    output, _, _ = mingru.mingru_forward(case.x, case.state[0], case.params)
+    output, _, _ = mingru_scan.mingru_forward(case.x, case.state[0], case.params)
     assert_close(output, case.x @ case.params["weight_ih_l0"][5:].T + case.params["bias_ih_l0"][5:], FLOAT64)
     case = Case(minlstm.init_minlstm, one_state, (4, 3, 2, 5))
     plain = scanned(minlstm.minlstm_cell(), case)
@@ -185,7 +185,7 @@ def test_equal_gates_share_equally_however_small():
     case = Case(minlstm.init_minlstm, one_state, (1, 3, 2, 5))
     case.params["weight_ih_l0"][:10] = 0
     case.params["bias_ih_l0"][:10] = -2e3
-    output, _, _ = minlstm.minlstm_forward(case.x, case.state[0], case.params)
+    output, _, _ = minlstm_scan.minlstm_forward(case.x, case.state[0], case.params)
     g = case.x[0] @ case.params["weight_ih_l0"][10:].T + case.params["bias_ih_l0"][10:]
     assert_close(output[0], (case.state[0] + g) / 2, FLOAT64)
 
@@ -236,14 +236,14 @@ def test_bad_options_and_cotangents_are_named():
     case = Case(mingru.init_mingru, one_state, (4, 3, 2, 5))
     rest = case.x, case.state[0], case.params
     with pytest.raises(ValueError, match="nonlinearity must be one of 'linear', 'positive', 'tanh', got 'relu'"):
-        mingru.mingru_forward(*rest, nonlinearity="relu")
+        mingru_scan.mingru_forward(*rest, nonlinearity="relu")
     with pytest.raises(ValueError, match="z_keeps must be one of True, False"):
         mingru.mingru_cell(z_keeps="no")
     with pytest.raises(ValueError, match="nonlinearity must be one of 'linear', 'positive', 'tanh', got 'relu'"):
         minlstm.minlstm_cell("relu")
     for lengths in (None, np.array([4, 1, 2])):
-        _, _, cache = mingru.mingru_forward(*rest, lengths=lengths)
+        _, _, cache = mingru_scan.mingru_forward(*rest, lengths=lengths)
         with pytest.raises(ValueError, match=r"d_output must have shape \(4, 3, 5\), got \(4, 1, 5\)"):
-            mingru.mingru_backward(case.d_output[:, :1], None, cache)
+            mingru_scan.mingru_backward(case.d_output[:, :1], None, cache)
         with pytest.raises(TypeError, match="d_h_n must have dtype float64"):
-            mingru.mingru_backward(None, case.d_state[0].astype(np.float32), cache)
+            mingru_scan.mingru_backward(None, case.d_state[0].astype(np.float32), cache)

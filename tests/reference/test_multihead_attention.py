@@ -252,7 +252,7 @@ def test_bad_cotangents_are_named():
 Q, K, V = np.zeros((2, 5, 3)), np.zeros((2, 4, 3)), np.zeros((2, 4, 6))
 BAD_PRODUCT = {
     "list": ((Q.tolist(), K, V), TypeError, "q must be a numpy.ndarray"),
-    "vector": ((Q[0, 0], K, V), ValueError, r"q must have shape \(T, D\)"),
+    "vector": ((Q[0, 0], K, V), ValueError, r"q must have shape \(…, T, D\)"),
     "leading": ((Q, K[:1], V), ValueError, r"k must have shape \(2, S, 3\), got \(1, 4, 3\)"),
     "width": ((Q, K[..., :2], V), ValueError, r"k must have shape \(2, S, 3\)"),
     "values": ((Q, K, V[:, :3]), ValueError, r"v must have shape \(2, 4, V\), got \(2, 3, 6\)"),

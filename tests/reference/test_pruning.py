@@ -104,9 +104,9 @@ def test_dtype(dtype):
 
 def test_refuses_what_does_not_fit():
     weight = draw()
-    with pytest.raises(ValueError, match=r"sparsity must be at most 1, got 1\.5"):
+    with pytest.raises(ValueError, match=r"sparsity must be at least 0 and at most 1, got 1\.5"):
         magnitude_mask(weight, 1.5)
-    with pytest.raises(ValueError, match=r"sparsity must be at least 0, got -0\.1"):
+    with pytest.raises(ValueError, match=r"sparsity must be at least 0 and at most 1, got -0\.1"):
         random_mask(np.random.default_rng(0), (2, 2), -0.1)
     with pytest.raises(TypeError, match=r"sparsity must be a number, got '0\.5'"):
         unit_mask(draw(0, (3, 3)), "0.5")
@@ -124,7 +124,7 @@ def test_refuses_what_does_not_fit():
         global_magnitude_masks({}, 0.5)
     with pytest.raises(TypeError, match=r"weights\['b'\] must have dtype float64 like the other arrays, got float32"):
         global_magnitude_masks({"a": weight, "b": weight.astype(np.float32)}, 0.5)
-    with pytest.raises(ValueError, match=r"sparsity must be at most 1, got 1\.5"):
+    with pytest.raises(ValueError, match=r"sparsity must be at least 0 and at most 1, got 1\.5"):
         global_magnitude_masks({"a": weight}, 1.5)
     with pytest.raises(TypeError, match="dtype must be float32 or float64, got int64"):
         random_mask(np.random.default_rng(0), (2, 2), 0.5, np.int64)

@@ -122,7 +122,7 @@ def test_refuses_what_does_not_fit():
     x, h_0, params, _, d_h_n = draw(6, 4, 2, 3, 5, 2)
     with pytest.raises(ValueError, match=r"for each of the 3 layers of h_0, got bias_hh_l0"):
         stacked_rnn_forward(x, np.concatenate([h_0, h_0[:1]]), params)
-    with pytest.raises(ValueError, match=r"h_0 must have shape \(num_layers, B, hidden_size\)"):
+    with pytest.raises(ValueError, match=r"h_0 must have shape \(num_layers, 2, hidden_size\)"):
         stacked_rnn_forward(x, h_0[0], params)
     with pytest.raises(ValueError, match="at least one layer"):
         stacked_rnn_forward(x, h_0[:0], params)

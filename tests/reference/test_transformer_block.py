@@ -168,14 +168,14 @@ def test_bad_input_of_the_feed_forward_part_is_named():
     params = {name: p for name, p in params.items() if name.startswith("linear")}
     with pytest.raises(TypeError, match=r"x must be a numpy\.ndarray"):
         mlp_forward([1.0], params)
-    with pytest.raises(ValueError, match=r"x must have shape \(E,\), got \(\)"):
+    with pytest.raises(ValueError, match=r"x must have shape \(…, E\), got \(\)"):
         mlp_forward(np.array(1.0), params)
     with pytest.raises(ValueError, match=r"params\['linear1.weight'\] must have shape \(7, 5\), got \(7, 6\)"):
         mlp_forward(np.ones((2, 5)), params)
     with pytest.raises(ValueError, match="activation must be one of 'relu', 'gelu', 'gelu_tanh', got 'tanh'"):
         mlp_forward(np.ones((2, 6)), params, activation="tanh")
     _, cache = mlp_forward(np.ones((2, 6)), params)
-    with pytest.raises(ValueError, match=r"d_output must have shape \(2, 6\), got \(2, 7\)"):
+    with pytest.raises(ValueError, match=r"dy must have shape \(2, 6\), got \(2, 7\)"):
         mlp_backward(np.ones((2, 7)), cache)
 
 
