@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._checks import check_array, check_mapping, noted
-from .scan import Cell, Params, ScanCache, State, scan_backward, scan_forward
+from .scan import Cell, Params, ScanCache, State, check_cell, scan_backward, scan_forward
 
 _ENDING = "_reverse"
 
@@ -68,8 +68,7 @@ def bidirectional_forward(
     >>> output.shape
     (5, 4, 6)
     """
-    if not isinstance(cell, Cell):
-        raise TypeError(f"cell must be a Cell, got {type(cell).__name__}")
+    check_cell("cell", cell)
     if not isinstance(states, tuple) or len(states) != 2:
         raise TypeError(f"states must be a tuple of 2 states, one for each direction, got {type(states).__name__}")
     there, back = _by_direction(params)

@@ -7,12 +7,11 @@ the same recurrence over whole sequences, faster.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_number, check_params
+from .._checks import check_array, check_mapping, check_number, check_params
 from ._gates import sigmoid
 from .initialisers import pytorch_uniform
 from .scan import Cell, Params, State, check_state
@@ -127,7 +126,7 @@ def check_lstm(x: np.ndarray, state: State, params: Params) -> None:
     """Raise unless state and parameters fit x."""
     if not isinstance(state, tuple):
         raise TypeError(f"state must be a tuple of arrays, (h_0, c_0), got {type(state).__name__}")
-    projected = isinstance(params, Mapping) and "weight_hr_l0" in params
+    projected = "weight_hr_l0" in check_mapping("params", params)
     check_state(state, ("proj_size" if projected else "hidden_size", "hidden_size"), x)
     P, H = (s.shape[1] for s in state)
     if not projected:

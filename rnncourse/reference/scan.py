@@ -69,6 +69,7 @@ def scan_forward(
 
     Source: chapter 11.
     """
+    check_cell("cell", cell)
     check_sequence(x)
     T, B, _ = x.shape
     if not isinstance(state, tuple):
@@ -132,6 +133,12 @@ def scan_backward(
         for name, grad in step.items():
             grads[name] += grad
     return dx, d_state, grads
+
+
+def check_cell(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is a `Cell`."""
+    if not isinstance(value, Cell):
+        raise TypeError(f"{name} must be a Cell, got {type(value).__name__}")
 
 
 def check_state(state: State, sizes: tuple[int | str, ...], x: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._checks import noted
-from .scan import Cell, Params, ScanCache, State, scan_backward, scan_forward
+from .scan import Cell, Params, ScanCache, State, check_cell, scan_backward, scan_forward
 
 
 class StackCache(NamedTuple):
@@ -68,8 +68,7 @@ def stack_forward(
         if len(value) != len(cells) or not value:
             raise ValueError(f"{name} must hold one entry for each of the {len(cells)} cells, got {len(value)}")
     for l, cell in enumerate(cells):
-        if not isinstance(cell, Cell):
-            raise TypeError(f"cells[{l}] must be a Cell, got {type(cell).__name__}")
+        check_cell(f"cells[{l}]", cell)
 
     output, last, caches = x, [], []
     for l, (cell, state, params) in enumerate(zip(cells, states, params_list, strict=True)):

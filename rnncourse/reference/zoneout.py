@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._checks import check_number, check_rng
-from .scan import Cell, Params, State
+from .scan import Cell, Params, State, check_cell
 
 
 def zoneout(cell: Cell, rates: float | Sequence[float], *, rng: np.random.Generator | None = None) -> Cell:
@@ -57,8 +57,7 @@ def zoneout(cell: Cell, rates: float | Sequence[float], *, rng: np.random.Genera
     >>> (h == 0).astype(int)  # kept from before
     array([[1, 1, 1, 0, 1, 0]])
     """
-    if not isinstance(cell, Cell):
-        raise TypeError(f"cell must be a Cell, got {type(cell).__name__}")
+    check_cell("cell", cell)
     if rng is not None:
         check_rng(rng)
     single = not isinstance(rates, Sequence)

@@ -229,7 +229,11 @@ BAD = {
     ),
     "integers": (lambda x, s, p: (x.astype(int), s, p, None), TypeError, "x must be of a floating-point dtype"),
     "nan": (lambda x, s, p: (x * np.nan, s, p, None), ValueError, "x must be finite"),
-    "no-params": (lambda x, s, p: (x, s, None, None), ValueError, "params must have the keys .* got NoneType"),
+    "no-params": (
+        lambda x, s, p: (x, s, None, None),
+        TypeError,
+        "params must be a mapping of names to arrays, got NoneType",
+    ),
     "missing-bias": (
         lambda x, s, p: (x, s, {k: a for k, a in p.items() if k != "bias_hh_l0"}, None),
         ValueError,
