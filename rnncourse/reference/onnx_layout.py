@@ -128,7 +128,8 @@ def from_onnx(
             p = {"weight_ih": weights["W"][d], "weight_hh": weights["R"][d], "bias_ih": b_ih, "bias_hh": b_hh}
             p = {part: reorder_gates(array, _ORDERS[kind], _OURS[kind]) for part, array in p.items()}
             if kind == "peephole":
-                p |= {f"weight_c{g}": w.copy() for g, w in zip(_PEEPHOLES, np.split(weights["P"][d], 3), strict=True)}
+                looks = np.split(reorder_gates(weights["P"][d], _PEEPHOLES, "ifo"), 3)
+                p |= {f"weight_c{gate}": look.copy() for gate, look in zip("ifo", looks, strict=True)}
             directions.append(p if z_keeps else negate_z(p))
         found.append(directions)
     return write_layers(found)
