@@ -37,12 +37,14 @@ from .dropout import (
 from .embedding import embedding_backward, embedding_forward
 from .focal import focal_backward, focal_forward
 from .gate_biases import chrono_, set_forget_bias_
+from .gate_order import GATE_ORDERS, reorder_gates
 from .gelu import gelu_backward, gelu_forward
 from .gpt2 import gpt2_backward, gpt2_forward
 from .gpt2_generate import gpt2_generate
 from .gpt2_params import init_gpt2
 from .gradcheck import GradientError, gradcheck, numerical_gradient
 from .gru import gru_cell, init_gru
+from .gru_conventions import flip_z
 from .gru_sequence import gru_backward, gru_forward
 from .initialisers import (
     identity,
@@ -55,7 +57,10 @@ from .initialisers import (
     xavier_uniform,
 )
 from .jordan import init_jordan, jordan_cell
+from .keras_dense import linear_from_keras, linear_to_keras
+from .keras_layout import from_keras, to_keras
 from .language_model import RNNLanguageModel
+from .layer_names import join_layers, split_layers
 from .layer_norm import layer_norm_backward, layer_norm_forward
 from .layer_norm_lstm import init_layer_norm_lstm, layer_norm_lstm_cell
 from .layer_norm_rnn import init_layer_norm_rnn, layer_norm_rnn_cell
@@ -74,6 +79,9 @@ from .mlp import mlp_backward, mlp_forward
 from .multihead_attention import KeyValue, multihead_attention_backward, multihead_attention_forward
 from .multiplicative_attention import multiplicative_attention_backward, multiplicative_attention_forward
 from .ngram import KneserNey
+from .one_bias import merge_biases
+from .onnx_layout import from_onnx, to_onnx
+from .onnx_node import ONNXLayer
 from .optimizers import SGD, Adam
 from .peephole import init_peephole_lstm, peephole_lstm_cell
 from .positions import learned_positions_backward, learned_positions_forward, sinusoidal_positions
@@ -87,6 +95,7 @@ from .scaled_dot_product import scaled_dot_product_backward, scaled_dot_product_
 from .scan import Cell, scan_backward, scan_forward
 from .stack import stack_backward, stack_forward
 from .stacked import layer_params, stacked_rnn_backward, stacked_rnn_forward
+from .torch_layout import from_torch, to_torch
 from .training import tbptt
 from .transformer_block import transformer_block_backward, transformer_block_forward
 from .weight_drop import embedding_dropout_forward, weight_drop_backward, weight_drop_forward
@@ -94,6 +103,7 @@ from .weight_norm import weight_norm_backward, weight_norm_forward
 from .zoneout import zoneout
 
 __all__ = [
+    "GATE_ORDERS",
     "SGD",
     "Adagrad",
     "Adam",
@@ -106,6 +116,7 @@ __all__ = [
     "KneserNey",
     "Labelling",
     "MixtureFit",
+    "ONNXLayer",
     "Quantised",
     "RMSProp",
     "RNNLanguageModel",
@@ -143,8 +154,12 @@ __all__ = [
     "embedding_dropout_forward",
     "embedding_forward",
     "fit_mixture",
+    "flip_z",
     "focal_backward",
     "focal_forward",
+    "from_keras",
+    "from_onnx",
+    "from_torch",
     "gelu_backward",
     "gelu_forward",
     "global_magnitude_masks",
@@ -167,6 +182,7 @@ __all__ = [
     "init_minlstm",
     "init_peephole_lstm",
     "init_rnn",
+    "join_layers",
     "jordan_cell",
     "kaiming_normal",
     "kaiming_uniform",
@@ -180,14 +196,17 @@ __all__ = [
     "length_mask",
     "linear_backward",
     "linear_forward",
+    "linear_from_keras",
     "linear_scan_backward",
     "linear_scan_forward",
+    "linear_to_keras",
     "locked_dropout_forward",
     "log_softmax",
     "lstm_backward",
     "lstm_cell",
     "lstm_forward",
     "magnitude_mask",
+    "merge_biases",
     "mingru_backward",
     "mingru_cell",
     "mingru_forward",
@@ -215,6 +234,7 @@ __all__ = [
     "quantise_activations",
     "quantised_linear",
     "random_mask",
+    "reorder_gates",
     "rnn_backward",
     "rnn_cell",
     "rnn_forward",
@@ -226,6 +246,7 @@ __all__ = [
     "set_forget_bias_",
     "sinusoidal_positions",
     "softmax",
+    "split_layers",
     "stack_backward",
     "stack_forward",
     "stacked_rnn_backward",
@@ -235,6 +256,9 @@ __all__ = [
     "tar_backward",
     "tar_forward",
     "tbptt",
+    "to_keras",
+    "to_onnx",
+    "to_torch",
     "transformer_block_backward",
     "transformer_block_forward",
     "unit_mask",
