@@ -75,7 +75,13 @@ def stacked_rnn_forward(
 def stacked_rnn_backward(
     d_output: np.ndarray | None, d_h_n: np.ndarray | None, cache: StackedRNNCache
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Backpropagation through time and through the layers, from the top down.
+    r"""Backpropagation through time and through the layers, from the top down.
+
+    .. math::
+        da^l_t = \phi'(a^l_t) \odot \bigl(do^l_t + (W^l_{hh})^\top da^l_{t+1}\bigr), \qquad
+        do^{l-1}_t = (W^l_{ih})^\top da^l_t, \quad l = L \dots 1, \qquad dx_t = do^0_t
+
+    with :math:`a^l_t` what stands inside of phi. At the last step `d_h_n` takes the place of what comes from t + 1.
 
     What a layer hands to the layer below as `d_output` is its own `dx`: the two sums over time are done one layer after
     the other.
@@ -117,6 +123,8 @@ def layer_params(params: Params, layer: int) -> dict[str, np.ndarray]:
 
     Returns:
         `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`.
+
+    Source: chapters 08 and 14.
     """
     return {f"{part}_l0": params[f"{part}_l{layer}"] for part in _PARTS}
 
