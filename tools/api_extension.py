@@ -30,34 +30,32 @@ ENTRY = re.compile(r"(?P<names>\*{0,2}\w+(?:, \*{0,2}\w+)*)(?P<more> \([^)]*\))?
 def write_fields(lines: list[str]) -> list[str]:
     """A docstring in Google's style as reStructuredText with a field list."""
     found: list[str] = []
+    after_field = False
     position = 0
     while position < len(lines):
         line = lines[position]
         position += 1
-        if line.endswith(":") and line[:-1] in SECTIONS:
-            body = []
-            while position < len(lines) and (not lines[position].strip() or lines[position].startswith(" ")):
-                body.append(lines[position])
-                position += 1
-            heading, named = SECTIONS[line[:-1]]
-        elif line.startswith(SOURCE):
-            body = [line.removeprefix(SOURCE)]
-            while position < len(lines) and lines[position].strip():
-                body.append(lines[position])
-                position += 1
-            heading, named = "Source", False
-        else:
+        section = line.removesuffix(":") if line.endswith(":") else ""
+        field = section in SECTIONS or line.startswith(SOURCE)
+        if line and found and found[-1] and field != after_field:
+            found.append("")
+        after_field = field
+        if not field:
             found.append(line)
             continue
+        body = [] if section in SECTIONS else [line.removeprefix(SOURCE)]
+        while position < len(lines) and _belongs(lines[position], section in SECTIONS):
+            body.append(lines[position])
+            position += 1
+        heading, named = SECTIONS.get(section, ("Source", False))
         body = inspect.cleandoc("\n" + "\n".join(body)).split("\n")
         found += [f":{heading}:"] + [f"    {text}".rstrip() for text in (_entries(body) if named else body)]
-        if position < len(lines) and lines[position].strip() and not _begins_a_field(lines[position]):
-            found.append("")
-    return _apart(found)
+    return found
 
 
-def _begins_a_field(line: str) -> bool:
-    return line.startswith(SOURCE) or (line.endswith(":") and line[:-1] in SECTIONS)
+def _belongs(line: str, to_section: bool) -> bool:
+    """A section goes on to the next line that is not indented, the source line to the next empty one."""
+    return not line.strip() or line.startswith(" ") if to_section else bool(line.strip())
 
 
 def _entries(body: list[str]) -> list[str]:
@@ -71,19 +69,6 @@ def _entries(body: list[str]) -> list[str]:
         else:
             items.append(f"  {line.lstrip()}" if line.strip() else "")
     return items
-
-
-def _apart(lines: list[str]) -> list[str]:
-    """With an empty line before the first field and after the last one."""
-    found: list[str] = []
-    inside = False
-    for line in lines:
-        field = bool(re.match(r":\w+:$", line))
-        if field and not inside and found and found[-1]:
-            found.append("")
-        inside = field or (inside and (not line.strip() or line.startswith(" ")))
-        found.append(line)
-    return found
 
 
 def link_chapters(lines: list[str], folder: Path) -> list[str]:
