@@ -60,7 +60,7 @@ def wanted() -> list[str]:
 def test_every_public_name_stands_on_one_page() -> None:
     found = Counter(name for page in PAGES for name in entries(page))
     missing = sorted(set(wanted()) - set(found))
-    assert missing == [], "public names that no page in chapters/api/ has: add `.. autofunction:: NAME` where they belong"
+    assert missing == [], "public names that no page in chapters/api/ has: add `.. autofunction:: NAME`"
     assert [name for name, times in found.items() if times > 1] == [], "names that stand twice"
     assert sorted(set(found) - set(wanted())) == [], "names that are not public"
 
