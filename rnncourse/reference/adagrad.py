@@ -33,6 +33,10 @@ class Adagrad:
         s: the sums of squares.
         k: steps so far.
 
+    Raises:
+        TypeError: params that are no dict of floating-point arrays, or an argument that is no number.
+        ValueError: NaN or infinity in params, or an argument out of its range.
+
     Source: Duchi, Hazan and Singer (2011), the diagonal form; chapter 16.
 
     >>> params = {"w": np.array([1.0, 1.0])}

@@ -26,6 +26,10 @@ class AdamW(Adam):
         eps: epsilon, at least 0.
         weight_decay: lambda, at least 0.
 
+    Raises:
+        TypeError: params that are no dict of floating-point arrays, or an argument that is no number.
+        ValueError: NaN or infinity in params, or an argument out of its range.
+
     Source: Loshchilov and Hutter (2019), algorithm 2, whose lambda is our eta lambda; chapter 16.
 
     >>> params = {"w": np.array([1.0])}

@@ -16,6 +16,8 @@ class RunningStatistics(NamedTuple):
     Attributes:
         mean: of shape (H,), or (T_max, H) with one row a step.
         var: of the same shape.
+
+    Source: Ioffe and Szegedy (2015); chapter 17.
     """
 
     mean: np.ndarray

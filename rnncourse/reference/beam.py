@@ -25,6 +25,8 @@ class Hypothesis(NamedTuple):
         log_prob: the sum of their log-probabilities.
         score: `log_prob` over the length's penalty: what hypotheses are ranked by.
         finished: whether it came to its end; otherwise it was cut off at `max_length`.
+
+    Source: chapter 23.
     """
 
     ids: tuple[int, ...]

@@ -86,7 +86,12 @@ def bidirectional_forward(
 def bidirectional_backward(
     d_output: np.ndarray | None, d_states: tuple[State | None, State | None] | None, cache: BidirectionalCache
 ) -> tuple[np.ndarray, tuple[State, State], dict[str, np.ndarray]]:
-    """Backward pass of `bidirectional_forward`: each direction by itself; both have read x.
+    r"""Backward pass of `bidirectional_forward`: each direction by itself; both have read x.
+
+    .. math::
+        (\overrightarrow{do}_t, \overleftarrow{do}_t) = do_t, \qquad dx_t = \overrightarrow{dx}_t + \overleftarrow{dx}_t
+
+    where the arrows mark what the `scan_backward` of either direction takes and gives.
 
     Args:
         d_output: the loss's derivative by `output`, of shape (T, B, 2H). None: zero.

@@ -23,6 +23,8 @@ class Labelling(NamedTuple):
     Attributes:
         labels: the labels, without blanks.
         log_prob: the logarithm of the probability that the search found for it.
+
+    Source: chapter 15.
     """
 
     labels: tuple[int, ...]
@@ -31,6 +33,9 @@ class Labelling(NamedTuple):
 
 def ctc_greedy(logits: np.ndarray, *, blank: int = 0) -> Labelling:
     r"""Spell the likeliest path: the likeliest symbol of each step, repeats merged, blanks dropped.
+
+    .. math::
+        \pi_t = \arg\max_v p_t(v), \qquad \log p(\pi) = \sum_t \log p_t(\pi_t)
 
     Args:
         logits: one sequence's scores, of shape (T, V).

@@ -19,7 +19,10 @@ _BIAS_IH = re.compile(r"(?:.*\.)?bias_ih_l\d+(?:_reverse)?")
 
 
 def set_forget_bias_(params: dict[str, np.ndarray], value: float = 1.0) -> None:
-    """Set the forget gate's bias of every unit of an LSTM, in place.
+    r"""Set the forget gate's bias of every unit of an LSTM, in place.
+
+    .. math::
+        b_{if} = \mathrm{value}, \qquad b_{hf} = 0
 
     Args:
         params: the LSTM's, or a model's that holds one under a prefix ("rnn.bias_ih_l0"). The other arrays stay.

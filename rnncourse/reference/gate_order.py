@@ -42,7 +42,7 @@ def reorder_gates(array: np.ndarray, source: str, target: str, *, axis: int = 0)
             is no multiple of the number of blocks, NaN or infinity.
 
     Source: the documentation of `torch.nn.LSTM` and `torch.nn.GRU`, Keras's sources, ONNX's operators LSTM and GRU;
-    the page "Notation and conventions".
+    chapters 11 and 12, and the page "Notation and conventions".
 
     >>> reorder_gates(np.array([1.0, 1, 2, 2, 3, 3]), "rzn", "zrn")
     array([2., 2., 1., 1., 3., 3.])
@@ -52,8 +52,10 @@ def reorder_gates(array: np.ndarray, source: str, target: str, *, axis: int = 0)
     for name, order in {"source": source, "target": target}.items():
         if not isinstance(order, str):
             raise TypeError(f"{name} must be a string with one letter a block, got {type(order).__name__}")
-    if not source or len(set(source)) != len(source) or sorted(source) != sorted(target):
-        raise ValueError(f"source and target must be the same distinct letters, got {source!r} and {target!r}")
+    if not source or len(set(source)) != len(source):
+        raise ValueError(f"source must be distinct letters, one a block, got {source!r}")
+    if sorted(source) != sorted(target):
+        raise ValueError(f"target must be the letters of source, {source!r}, in another order, got {target!r}")
     if array.shape[axis] % len(source) or not array.shape[axis]:
         raise ValueError(f"array must have {len(source)} * H entries along axis {axis}, got shape {array.shape}")
     blocks = np.split(array, len(source), axis=axis)

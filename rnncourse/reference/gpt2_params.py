@@ -75,6 +75,10 @@ def init_gpt2(
     Returns:
         Arrays by name, of the shapes of `gpt2_shapes`.
 
+    Raises:
+        TypeError: a size that is no integer, or another dtype.
+        ValueError: a size below 1.
+
     Source: Radford et al. (2019); chapter 28.
     """
     sizes = {"vocab_size": vocab_size, "n_positions": n_positions, "n_embd": n_embd, "n_layer": n_layer}

@@ -10,7 +10,10 @@ from .._checks import check_array, check_mapping, check_number
 
 
 class GradientError(ArithmeticError):
-    """A gradient disagrees with the central differences."""
+    """A gradient disagrees with the central differences.
+
+    Source: chapter 03.
+    """
 
 
 def numerical_gradient(f: Callable[[], float], array: np.ndarray, eps: float = 1e-6) -> np.ndarray:
@@ -63,7 +66,12 @@ def gradcheck(
     eps: float = 1e-6,
     tolerance: float = 1e-6,
 ) -> dict[str, float]:
-    """Compare gradients with central differences, and say where they disagree most.
+    r"""Compare gradients with central differences, and say where they disagree most.
+
+    .. math::
+        \mathrm{error} = \frac{\max_k |g_k - \hat g_k|}{\max(\max_k |g_k|,\; \max_k |\hat g_k|,\; 10^{-3})}
+
+    with g a gradient and :math:`\hat g` its `numerical_gradient`.
 
     The error of one array is the largest deviation in it, relative to its largest gradient (at least 1e-3, below
     which the differences' own rounding would count as an error).

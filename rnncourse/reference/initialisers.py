@@ -26,6 +26,12 @@ def pytorch_uniform(
 
     Returns:
         An array of that shape.
+
+    Raises:
+        TypeError: a hidden_size that is no integer, or another dtype.
+        ValueError: a hidden_size below 1.
+
+    Source: `torch.nn.RNN`; chapter 02.
     """
     bound = 1 / math.sqrt(check_number("hidden_size", hidden_size, at_least=1, integer=True))
     return _uniform(rng, bound, check_sizes("shape", shape), dtype)
@@ -45,7 +51,11 @@ def xavier_uniform(
     Returns:
         An array of that shape.
 
-    Source: Glorot and Bengio (2010).
+    Raises:
+        TypeError: another dtype.
+        ValueError: a shape that is not two numbers of at least 1.
+
+    Source: Glorot and Bengio (2010); chapter 10.
     """
     fan_out, fan_in = _fans(shape)
     return _uniform(rng, check_number("gain", gain, at_least=0) * math.sqrt(6 / (fan_in + fan_out)), shape, dtype)
@@ -65,7 +75,11 @@ def xavier_normal(
     Returns:
         An array of that shape.
 
-    Source: Glorot and Bengio (2010).
+    Raises:
+        TypeError: another dtype.
+        ValueError: a shape that is not two numbers of at least 1.
+
+    Source: Glorot and Bengio (2010); chapter 10.
     """
     fan_out, fan_in = _fans(shape)
     return _normal(rng, check_number("gain", gain, at_least=0) * math.sqrt(2 / (fan_in + fan_out)), shape, dtype)
@@ -85,7 +99,11 @@ def kaiming_normal(
     Returns:
         An array of that shape.
 
-    Source: He et al. (2015).
+    Raises:
+        TypeError: another dtype.
+        ValueError: an unknown nonlinearity, or a shape that is not two numbers of at least 1.
+
+    Source: He et al. (2015); chapter 10.
     """
     check_choice("nonlinearity", nonlinearity, tuple(GAINS))
     _, fan_in = _fans(shape)
@@ -106,7 +124,11 @@ def kaiming_uniform(
     Returns:
         An array of that shape.
 
-    Source: He et al. (2015).
+    Raises:
+        TypeError: another dtype.
+        ValueError: an unknown nonlinearity, or a shape that is not two numbers of at least 1.
+
+    Source: He et al. (2015); chapter 10.
     """
     check_choice("nonlinearity", nonlinearity, tuple(GAINS))
     _, fan_in = _fans(shape)
@@ -116,7 +138,12 @@ def kaiming_uniform(
 def orthogonal(
     rng: np.random.Generator, shape: tuple[int, int], gain: float = 1.0, dtype: Any = np.float64
 ) -> np.ndarray:
-    """A random (semi-)orthogonal matrix times `gain`: all its singular values equal `gain`.
+    r"""A random (semi-)orthogonal matrix times `gain`: all its singular values equal `gain`.
+
+    .. math::
+        W W^\top = g^2 I \;\text{ or }\; W^\top W = g^2 I,
+
+    whichever of the two products is the smaller matrix.
 
     Args:
         rng: the generator to draw from.
@@ -127,7 +154,11 @@ def orthogonal(
     Returns:
         An array of that shape, drawn uniformly (Haar measure).
 
-    Source: Saxe, McClelland and Ganguli (2014).
+    Raises:
+        TypeError: another dtype.
+        ValueError: a shape that is not two numbers of at least 1.
+
+    Source: Saxe, McClelland and Ganguli (2014); chapters 08 and 10.
     """
     rows, columns = _fans(shape)
     check_number("gain", gain, at_least=0)
@@ -138,7 +169,10 @@ def orthogonal(
 
 
 def identity(size: int, gain: float = 1.0, dtype: Any = np.float64) -> np.ndarray:
-    """`gain` times the identity matrix of shape (size, size), for recurrent weights with ReLU.
+    r"""`gain` times the identity matrix of shape (size, size), for recurrent weights with ReLU.
+
+    .. math::
+        W = g\, I
 
     Args:
         size: H, at least 1.
@@ -148,7 +182,11 @@ def identity(size: int, gain: float = 1.0, dtype: Any = np.float64) -> np.ndarra
     Returns:
         An array of shape (size, size).
 
-    Source: Le, Jaitly and Hinton (2015).
+    Raises:
+        TypeError: a size that is no integer, or another dtype.
+        ValueError: a size below 1.
+
+    Source: Le, Jaitly and Hinton (2015); chapters 08 and 10.
     """
     check_number("size", size, at_least=1, integer=True)
     return (check_number("gain", gain) * np.eye(size)).astype(check_dtype(dtype))
@@ -171,6 +209,12 @@ def init_rnn(
     Returns:
         For each layer l: `weight_ih_l{l}` of shape (H, I), or (H, H) above the first; `weight_hh_l{l}` (H, H);
         `bias_ih_l{l}` and `bias_hh_l{l}` (H,).
+
+    Raises:
+        TypeError: a size that is no integer, or another dtype.
+        ValueError: a size below 1.
+
+    Source: `torch.nn.RNN`; chapters 02 and 08.
     """
     check_number("input_size", input_size, at_least=1, integer=True)
     H = check_number("hidden_size", hidden_size, at_least=1, integer=True)

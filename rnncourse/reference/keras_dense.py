@@ -11,7 +11,9 @@ from .scan import Params
 
 
 def linear_to_keras(params: Params) -> list[np.ndarray]:
-    """The weights of the `Dense` layer that computes what `linear_forward` does: the matrix transposed.
+    r"""The weights of the `Dense` layer that computes what `linear_forward` does: the matrix transposed.
+
+    .. math:: y = W x + b = K^\top x + b, \qquad K = W^\top
 
     Args:
         params: `weight` of shape (M, N) and `bias` of shape (M,).
@@ -23,7 +25,7 @@ def linear_to_keras(params: Params) -> list[np.ndarray]:
         TypeError: arrays that are not floating point, or of different dtypes.
         ValueError: missing or unknown names, a wrong shape, NaN or infinity.
 
-    Source: the documentation of `keras.layers.Dense`; the page "Notation and conventions".
+    Source: the documentation of `keras.layers.Dense`; chapter 02, and the page "Notation and conventions".
 
     >>> [array.shape for array in linear_to_keras({"weight": np.ones((3, 2)), "bias": np.ones(3)})]
     [(2, 3), (3,)]
@@ -37,7 +39,9 @@ def linear_to_keras(params: Params) -> list[np.ndarray]:
 
 
 def linear_from_keras(weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """The parameters with which `linear_forward` computes what a `Dense` layer does: `linear_to_keras` undone.
+    r"""The parameters with which `linear_forward` computes what a `Dense` layer does: `linear_to_keras` undone.
+
+    .. math:: W = K^\top
 
     Args:
         weights: [kernel of shape (N, M), bias of shape (M,)], as the layer's `get_weights()` returns them; or the
@@ -50,7 +54,7 @@ def linear_from_keras(weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         TypeError: no sequence, arrays that are not floating point, or of different dtypes.
         ValueError: another number of arrays, a wrong shape, NaN or infinity.
 
-    Source: the documentation of `keras.layers.Dense`; the page "Notation and conventions".
+    Source: the documentation of `keras.layers.Dense`; chapter 02, and the page "Notation and conventions".
     """
     if not isinstance(weights, Sequence) or isinstance(weights, str):
         raise TypeError(f"weights must be a list of arrays, as get_weights returns it, got {type(weights).__name__}")

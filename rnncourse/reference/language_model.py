@@ -42,6 +42,10 @@ class RNNLanguageModel:
         params: the arrays by name: `embedding.weight` (V, E), `rnn.weight_ih_l0` …, `readout.weight` (V, H) and
             `readout.bias` (V,).
 
+    Raises:
+        TypeError: a size that is no integer, an `rng` that is no generator, or another dtype.
+        ValueError: a size below 1, or an unknown nonlinearity.
+
     Source: Mikolov et al. (2010); chapter 04.
     """
 

@@ -75,6 +75,8 @@ def join_layers(params_list: Sequence[Params]) -> dict[str, np.ndarray]:
     """
     if not isinstance(params_list, Sequence) or isinstance(params_list, str):
         raise TypeError(f"params_list must be a sequence with one mapping a layer, got {type(params_list).__name__}")
+    if not params_list:
+        raise ValueError("params_list must hold at least one layer, got none")
     joined = {}
     for l, params in enumerate(params_list):
         if not isinstance(params, Mapping):

@@ -14,13 +14,19 @@ from .._checks import check_array, check_number
 
 
 def perplexity(nats: float) -> float:
-    """The number of equally likely symbols that would be as hard to guess: exp(nats).
+    """The number of equally likely symbols that would be as hard to guess: :math:`e^{L}`, with L in nats.
 
     Args:
         nats: mean cross-entropy in nats a symbol, at least 0.
 
     Returns:
         The perplexity, at least 1.
+
+    Raises:
+        TypeError: nats that are no number.
+        ValueError: nats below 0, NaN or infinite.
+
+    Source: Jelinek et al. (1977); chapter 04.
 
     >>> round(perplexity(math.log(65)), 6)
     65.0
@@ -29,13 +35,19 @@ def perplexity(nats: float) -> float:
 
 
 def bits_per_character(nats: float) -> float:
-    """Nats a character turned into bits a character: nats / ln 2.
+    r"""Nats a character turned into bits a character: :math:`L / \ln 2`.
 
     Args:
         nats: mean cross-entropy in nats a character, at least 0.
 
     Returns:
         Bits a character: what an ideal compressor built on the model would need.
+
+    Raises:
+        TypeError: nats that are no number.
+        ValueError: nats below 0, NaN or infinite.
+
+    Source: Shannon (1951); chapter 04.
 
     >>> bits_per_character(math.log(2))
     1.0

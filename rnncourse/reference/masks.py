@@ -8,7 +8,7 @@ from .._checks import check_ids, check_number
 
 
 def length_mask(lengths: np.ndarray, T: int, B: int) -> np.ndarray:
-    """Whether step t lies within sequence b.
+    r"""Whether step t lies within sequence b: :math:`m_{tb} = [t < \mathrm{lengths}_b]`, with t from 0.
 
     Args:
         lengths: integers of shape (B,), each in 1 … T.

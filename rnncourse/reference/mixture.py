@@ -23,6 +23,8 @@ class MixtureFit(NamedTuple):
         weights: lambda, float64 of shape (K,).
         losses: nats a symbol with the weights at the start and after every step; they never rise, but for rounding.
         gap: by how much, at most, the last of them is above the loss of the best weights there are.
+
+    Source: Jelinek and Mercer (1980); chapter 01.
     """
 
     weights: np.ndarray

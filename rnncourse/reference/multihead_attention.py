@@ -19,6 +19,8 @@ class KeyValue(NamedTuple):
     Attributes:
         k: keys, of shape (S, B, E).
         v: values, of shape (S, B, E).
+
+    Source: chapter 28.
     """
 
     k: np.ndarray
@@ -117,6 +119,12 @@ def multihead_attention_backward(
     d_output: np.ndarray, cache: MultiheadAttentionCache
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     r"""Backward pass of `multihead_attention_forward`: its four affine maps and its N attentions, the last first.
+
+    .. math::
+        dC = W_o^\top do, \qquad (dQ_n, dK_n, dV_n) = \mathrm{attention}^\top(dC_n), \qquad
+        d\mathrm{query} = W_q^\top dQ, \quad d\mathrm{key} = W_k^\top dK, \quad d\mathrm{value} = W_v^\top dV
+
+    with `scaled_dot_product_backward` for each head n; the gradients of the maps are those of `linear_backward`.
 
     Args:
         d_output: the loss's derivative by `output`, of shape (T, B, E).

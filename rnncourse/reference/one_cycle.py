@@ -8,7 +8,7 @@ A schedule is drawn through a few points (step, value), with p = pct_start, N = 
 and the momentum through (0, high), (p N - 1, low) and back to high. Between two points the value follows a straight
 line or half a cosine. The three phases with straight lines are Smith and Topin's; two with a cosine, torch's default.
 
-Source: Smith and Topin (2018); `torch.optim.lr_scheduler.OneCycleLR`; chapter 16.
+Source: Smith and Topin (2019); `torch.optim.lr_scheduler.OneCycleLR`; chapter 16.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ def one_cycle(
 ) -> float:
     r"""The rate of the one-cycle policy: up, down, and further down.
 
+    .. math::
+        \eta_0 = \frac{\eta}{d}, \qquad \eta_{pN-1} = \eta, \qquad \eta_{N-1} = \frac{\eta}{d f}
+
+    Between these the rate follows a straight line or half a cosine. With three phases it passes through eta / d
+    once more, at :math:`k = 2pN - 2`.
+
     Args:
         k: steps made so far, at least 0; from `total` - 1 on the rate stays at its end.
         lr: the rate at the peak, eta, at least 0 (torch's max_lr).
@@ -49,7 +55,7 @@ def one_cycle(
         TypeError: an argument of another type.
         ValueError: an argument out of its range.
 
-    Source: Smith and Topin (2018); chapter 16.
+    Source: Smith and Topin (2019); chapter 16.
 
     >>> [round(one_cycle(k, 1.0, 11, pct_start=0.5, anneal_strategy="linear"), 4) for k in (0, 4, 10)]
     [0.04, 0.8933, 0.0]
@@ -70,14 +76,19 @@ def one_cycle_momentum(
     anneal_strategy: str = "cos",
     three_phase: bool = False,
 ) -> float:
-    """The momentum of the one-cycle policy: lowest where the rate is highest.
+    r"""The momentum of the one-cycle policy: lowest where the rate is highest.
+
+    .. math::
+        \mu_0 = \mathrm{high}, \qquad \mu_{pN-1} = \mathrm{low}, \qquad \mu_{N-1} = \mathrm{high}
+
+    and between these as in `one_cycle`. With three phases it is back at high by :math:`k = 2pN - 2` and stays there.
 
     Args:
         k: steps made so far, at least 0; from `total` - 1 on the momentum stays at its end.
         low: the momentum at the rate's peak, in [0, 1) (torch's base_momentum).
         high: the momentum at the start and at the end, in [0, 1) (torch's max_momentum).
-        total: the steps of the whole training.
-        pct_start: as in `one_cycle`.
+        total: N, the steps of the whole training.
+        pct_start: p, as in `one_cycle`.
         anneal_strategy: "cos" or "linear".
         three_phase: as in `one_cycle`.
 
@@ -88,7 +99,7 @@ def one_cycle_momentum(
         TypeError: an argument of another type.
         ValueError: an argument out of its range.
 
-    Source: Smith and Topin (2018); chapter 16.
+    Source: Smith and Topin (2019); chapter 16.
     """
     check_number("low", low, at_least=0, below=1)
     check_number("high", high, at_least=0, below=1)

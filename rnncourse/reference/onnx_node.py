@@ -26,6 +26,8 @@ class ONNXLayer(NamedTuple):
         attributes: `hidden_size` and `direction`; for a GRU `linear_before_reset`, which ONNX sets to 0 where it is
             missing; for an RNN `activations`. Keyword arguments for `onnx.helper.make_node`.
         weights: the inputs W, R, B, with peepholes also P.
+
+    Source: the specification of ONNX's operators RNN, LSTM and GRU, version 22; chapters 11 to 14.
     """
 
     operator: str
@@ -78,7 +80,7 @@ def check_node(name: str, layer: ONNXLayer, operator: str, expected: Mapping[str
     wanted = defaults | dict(expected)
     for key in sorted({*layer.attributes, *expected} - _INDIFFERENT):
         if key not in wanted:
-            raise ValueError(f"{name}.attributes must leave out {key!r}, which has no counterpart here")
+            raise ValueError(f"{name}.attributes must leave out what has no counterpart here, got {key!r}")
         value = _plain(layer.attributes.get(key, defaults[key]))
         if value != wanted[key]:
             raise ValueError(

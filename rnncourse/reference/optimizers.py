@@ -44,6 +44,10 @@ class SGD:
     Attributes:
         v: the velocities.
 
+    Raises:
+        TypeError: params that are no dict of floating-point arrays, or an argument that is no number.
+        ValueError: NaN or infinity in params, or an argument out of its range; nesterov without momentum.
+
     Source: Robbins and Monro (1951), chapter 04; Polyak (1964) for momentum; Nesterov (1983) in the form of Sutskever
     et al. (2013), chapter 16.
 
@@ -111,6 +115,10 @@ class Adam:
     Attributes:
         m, v: the running averages.
         k: steps so far.
+
+    Raises:
+        TypeError: params that are no dict of floating-point arrays, or an argument that is no number.
+        ValueError: NaN or infinity in params, or an argument out of its range.
 
     Source: Kingma and Ba (2015), algorithm 1; chapter 04.
     """

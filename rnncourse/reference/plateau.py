@@ -29,6 +29,10 @@ class Plateau:
         min_lr: the rate never falls below this, at least 0.
         eps: a fall that would change the rate by no more than this does not take place, at least 0.
 
+    Raises:
+        TypeError: an argument of another type.
+        ValueError: an argument out of its range, an unknown mode or threshold_mode.
+
     Source: chapters 08 and 16.
 
     >>> schedule = Plateau(0.1, factor=0.5, patience=1)

@@ -16,11 +16,16 @@ from .._checks import check_array, check_dtype, check_mapping, check_number, che
 
 
 def magnitude_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
-    """Keep the weights of largest absolute value: `torch.nn.utils.prune.l1_unstructured`.
+    r"""Keep the weights of largest absolute value: `torch.nn.utils.prune.l1_unstructured`.
+
+    .. math::
+        m_k = [\,\mathrm{rank}_k > \mathrm{round}(s N)\,]
+
+    with rank 1 for the entry of smallest absolute value and N for the largest.
 
     Args:
         weight: an array of any shape.
-        sparsity: the share of entries to remove, from 0 to 1; the number is rounded to a whole one (half to even).
+        sparsity: s, the share of entries to remove, from 0 to 1; the number is rounded to a whole one (half to even).
 
     Returns:
         Zeros and ones in the shape and dtype of `weight`. Of equal absolute values the first ones, in C order, are
@@ -42,13 +47,18 @@ def magnitude_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
 
 
 def global_magnitude_masks(weights: Mapping[str, np.ndarray], sparsity: float) -> dict[str, np.ndarray]:
-    """Keep the weights of largest absolute value among several arrays: `torch.nn.utils.prune.global_unstructured`.
+    r"""Keep the weights of largest absolute value among several arrays: `torch.nn.utils.prune.global_unstructured`.
+
+    .. math::
+        m_k = [\,\mathrm{rank}_k > \mathrm{round}(s N)\,]
+
+    with the ranks and the number N of entries taken over all arrays together.
 
     An array of small weights loses more than its share, perhaps all. That is meant where the arrays are of one scale.
 
     Args:
         weights: arrays by name, of any shapes and of one dtype.
-        sparsity: the share of all entries together to remove, from 0 to 1; rounded as by `magnitude_mask`.
+        sparsity: s, the share of all entries together to remove, from 0 to 1; rounded as by `magnitude_mask`.
 
     Returns:
         Masks under the keys of `weights`. Of equal absolute values the first ones, in the order of the mapping and then
@@ -78,12 +88,15 @@ def global_magnitude_masks(weights: Mapping[str, np.ndarray], sparsity: float) -
 def random_mask(
     rng: np.random.Generator, shape: tuple[int, ...], sparsity: float, dtype: Any = np.float64
 ) -> np.ndarray:
-    """Keep weights drawn by lot, all equally likely: the control for `magnitude_mask`.
+    r"""Keep weights drawn by lot, all equally likely: the control for `magnitude_mask`.
+
+    .. math::
+        m \text{ uniform on } \{0, 1\}^N \text{ with } \textstyle\sum_k m_k = N - \mathrm{round}(s N)
 
     Args:
         rng: the generator to draw from.
         shape: the mask's shape.
-        sparsity: the share of entries to remove, from 0 to 1; exactly as many as `magnitude_mask` removes.
+        sparsity: s, the share of entries to remove, from 0 to 1; exactly as many as `magnitude_mask` removes.
         dtype: float32 or float64.
 
     Returns:
@@ -101,14 +114,18 @@ def random_mask(
 
 
 def unit_mask(weight: np.ndarray, sparsity: float) -> np.ndarray:
-    """Remove whole units of a recurrent layer: those whose incoming recurrent weights are smallest.
+    r"""Remove whole units of a recurrent layer: those whose incoming recurrent weights are smallest.
 
-    A unit's size is the Euclidean norm of its row of W_hh. A removed unit's row and its column become zero, so it
-    neither hears the other units nor is heard by them.
+    .. math::
+        u_i = [\,\mathrm{rank}_i > \mathrm{round}(s H)\,], \qquad M_{ij} = u_i u_j
+
+    with rank 1 for the unit whose row of W_hh has the smallest Euclidean norm.
+
+    A removed unit's row and its column become zero, so it neither hears the other units nor is heard by them.
 
     Args:
         weight: a recurrent matrix, of shape (H, H).
-        sparsity: the share of *units* to remove, from 0 to 1; the number is rounded to a whole one (half to even).
+        sparsity: s, the share of *units* to remove, from 0 to 1; the number is rounded to a whole one (half to even).
 
     Returns:
         Zeros and ones in the shape and dtype of `weight`.

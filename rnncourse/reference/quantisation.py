@@ -23,12 +23,17 @@ _MOST_INPUTS = (2**31 - 1) // (127 * 255)
 
 
 class Quantised(NamedTuple):
-    """An array in eight bits.
+    r"""An array in eight bits.
+
+    .. math::
+        x \approx s\, (q - z)
 
     Attributes:
         q: int8 (weights) or uint8 (activations), of the array's shape.
         scale: s, of shape () or, with one a row, (M, 1, …), in the array's dtype.
         zero_point: z, the integer that stands for 0.
+
+    Source: Jacob et al. (2018); chapter 21.
     """
 
     q: np.ndarray
@@ -116,6 +121,8 @@ def dequantise(array: Quantised) -> np.ndarray:
     Raises:
         TypeError: not a `Quantised` one, or a field of another type.
         ValueError: a scale of a wrong shape or not above 0, or a zero point outside 0 … 255.
+
+    Source: Jacob et al. (2018); chapter 21.
     """
     _check_quantised("array", array, (np.int8, np.uint8))
     return array.scale * (array.q.astype(np.int32) - array.zero_point).astype(array.scale.dtype)

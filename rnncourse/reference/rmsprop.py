@@ -35,6 +35,10 @@ class RMSProp:
     Attributes:
         s, m, v: the running averages and the velocities.
 
+    Raises:
+        TypeError: params that are no dict of floating-point arrays, or an argument that is no number.
+        ValueError: NaN or infinity in params, or an argument out of its range.
+
     Source: Tieleman and Hinton (2012), lecture 6.5; Graves (2013) for the centred form with momentum; chapter 16.
 
     >>> params = {"w": np.array([1.0, 1.0])}

@@ -19,7 +19,7 @@ State = tuple[np.ndarray, ...]
 
 
 class Cell(NamedTuple):
-    """One step of a recurrence.
+    r"""One step of a recurrence: :math:`(o_t, s_t) = \mathrm{cell}(x_t, s_{t-1})`, with its derivative.
 
     Attributes:
         forward: `(x_t, state, params) -> (output_t, new_state, cache)`, with x_t of shape (B, I) and a state of one or
@@ -28,6 +28,8 @@ class Cell(NamedTuple):
             `forward` returned, those by what it took. `grads` has keys of params. It must be linear in the first two:
             the scan stops a sequence that has ended by handing it zeros.
         check: `(x, state, params)`, with x of shape (T, B, I): raises unless shapes and dtypes fit.
+
+    Source: chapter 11.
     """
 
     forward: Callable[[np.ndarray, State, Params], tuple[np.ndarray, State, Any]]

@@ -26,14 +26,20 @@ __all__ = [
 
 
 def constant(k: int, lr: float) -> float:
-    """The same rate at every step.
+    r"""The same rate at every step, :math:`\eta_k = \eta`.
 
     Args:
         k: steps made so far, at least 0.
-        lr: the rate, at least 0.
+        lr: the rate eta, at least 0.
 
     Returns:
         `lr`.
+
+    Raises:
+        TypeError: an argument of another type.
+        ValueError: an argument out of its range.
+
+    Source: chapter 16.
     """
     return _checked(k, lr)
 
@@ -48,6 +54,12 @@ def exponential(k: int, lr: float, gamma: float) -> float:
 
     Returns:
         The rate eta_k.
+
+    Raises:
+        TypeError: an argument of another type.
+        ValueError: an argument out of its range.
+
+    Source: chapter 16.
     """
     return _checked(k, lr) * check_number("gamma", gamma, above=0) ** k
 
@@ -63,6 +75,12 @@ def step(k: int, lr: float, every: int, gamma: float = 0.1) -> float:
 
     Returns:
         The rate eta_k.
+
+    Raises:
+        TypeError: an argument of another type.
+        ValueError: an argument out of its range.
+
+    Source: chapter 16.
     """
     every = check_number("every", every, at_least=1, integer=True)
     return _checked(k, lr) * check_number("gamma", gamma, above=0) ** (k // every)
@@ -85,7 +103,11 @@ def cosine(k: int, lr: float, total: int, final_lr: float = 0.0) -> float:
     Returns:
         The rate eta_k.
 
-    Source: Loshchilov and Hutter (2017).
+    Raises:
+        TypeError: an argument of another type.
+        ValueError: an argument out of its range.
+
+    Source: Loshchilov and Hutter (2017); chapter 16.
     """
     total = check_number("total", total, at_least=1, integer=True)
     final_lr = check_number("final_lr", final_lr, at_least=0)
@@ -106,6 +128,12 @@ def warmup(k: int, lr: float, steps: int, start_factor: float = 1 / 3) -> float:
 
     Returns:
         The rate eta_k.
+
+    Raises:
+        TypeError: an argument of another type.
+        ValueError: an argument out of its range.
+
+    Source: Goyal et al. (2017); chapter 16.
     """
     steps = check_number("steps", steps, at_least=1, integer=True)
     factor = check_number("start_factor", start_factor, above=0)
@@ -133,7 +161,11 @@ def warmup_cosine(
     Returns:
         The rate eta_k.
 
-    Source: Loshchilov and Hutter (2017) for the cosine; Goyal et al. (2017) for the rise.
+    Raises:
+        TypeError: an argument of another type.
+        ValueError: an argument out of its range.
+
+    Source: Loshchilov and Hutter (2017) for the cosine; Goyal et al. (2017) for the rise; chapter 16.
     """
     steps = check_number("steps", steps, at_least=1, integer=True)
     total = check_number("total", total, above=steps, integer=True)

@@ -82,7 +82,11 @@ def stack_forward(
 def stack_backward(
     d_output: np.ndarray | None, d_states: Sequence[State | None] | None, cache: StackCache
 ) -> tuple[np.ndarray, tuple[State, ...], list[dict[str, np.ndarray]]]:
-    """Backward pass of `stack_forward`, from the top down: what a layer hands to the one below is its `dx`.
+    r"""Backward pass of `stack_forward`, from the top down: what a layer hands to the one below is its `dx`.
+
+    .. math::
+        (do^{l-1}_t, ds^l_{t-1}, d\theta^l_t) = \mathrm{cell}^{l\,\top}(do^l_t, ds^l_t), \qquad
+        d\theta^l = \sum_t d\theta^l_t, \quad l = L \dots 1, \qquad dx_t = do^0_t
 
     Args:
         d_output: the loss's derivative by `output`, of its shape. None: zero.

@@ -76,7 +76,13 @@ def stacked_rnn_forward(
 def stacked_rnn_backward(
     d_output: np.ndarray | None, d_h_n: np.ndarray | None, cache: StackedRNNCache
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Backpropagation through time and through the layers, from the top down.
+    r"""Backpropagation through time and through the layers, from the top down.
+
+    .. math::
+        da^l_t = \phi'(a^l_t) \odot \bigl(do^l_t + (W^l_{hh})^\top da^l_{t+1}\bigr), \qquad
+        do^{l-1}_t = (W^l_{ih})^\top da^l_t, \quad l = L \dots 1, \qquad dx_t = do^0_t
+
+    with :math:`a^l_t` what stands inside of phi. At the last step `d_h_n` takes the place of what comes from t + 1.
 
     What a layer hands to the layer below as `d_output` is its own `dx`: the two sums over time are done one layer after
     the other.
@@ -122,6 +128,8 @@ def layer_params(params: Params, layer: int) -> dict[str, np.ndarray]:
     Raises:
         TypeError: `params` is not a mapping, or `layer` not an integer.
         ValueError: a negative layer, or one that is not in `params`.
+
+    Source: chapters 08 and 14.
     """
     check_number("layer", layer, at_least=0, integer=True)
     check_mapping("params", params)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_choice
+from .._checks import check_dtype
 from ._parameters import check_kind, negate_z, read_layers, write_layers
 from .scan import Params
 
@@ -45,7 +45,8 @@ def from_torch(
     Source: the documentation of `torch.nn.LSTM`; chapters 11, 12 and 14.
     """
     check_kind(kind, _KINDS, z_keeps=z_keeps)
-    _check_dtype(dtype)
+    if dtype is not None:
+        check_dtype(dtype)
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"state_dict must be a mapping of names to tensors, got {type(state_dict).__name__}")
     if not isinstance(prefix, str):
@@ -101,7 +102,8 @@ def to_torch(
     ['rnn.weight_ih_l0', 'rnn.weight_hh_l0', 'rnn.bias_ih_l0', 'rnn.bias_hh_l0']
     """
     check_kind(kind, _KINDS, reset_after=reset_after, z_keeps=z_keeps)
-    _check_dtype(dtype)
+    if dtype is not None:
+        check_dtype(dtype)
     if not isinstance(prefix, str):
         raise TypeError(f"prefix must be a string, got {type(prefix).__name__}")
     if not reset_after:
@@ -110,11 +112,6 @@ def to_torch(
     if not z_keeps:
         layers = [[negate_z(p) for p in layer] for layer in layers]
     return {f"{prefix}{name}": np.array(array, dtype=dtype) for name, array in write_layers(layers).items()}
-
-
-def _check_dtype(dtype: Any) -> None:
-    if dtype is not None:
-        check_choice("dtype", np.dtype(dtype).name, _DTYPES)
 
 
 def _array(name: str, value: Any, dtype: Any) -> np.ndarray:

@@ -28,7 +28,13 @@ def tbptt(
     max_norm: float,
     h_0: np.ndarray | None = None,
 ) -> Iterator[TrainingStep]:
-    """Train on windows that continue one another; a generator, so that you may look (or change the rate) between steps.
+    r"""Train on windows that continue one another; a generator: you may look, or change the rate, between steps.
+
+    .. math::
+        \theta \leftarrow \mathrm{step}\bigl(\theta, \mathrm{clip}(\nabla_\theta L_k(\theta, h^{(k)}))\bigr), \qquad
+        h^{(k+1)} = h^{(k)}_T
+
+    for window k, with :math:`h^{(k)}` held constant in the gradient.
 
     The state's *value* goes from each window into the next one; its gradient does not: that is the truncation.
 

@@ -15,11 +15,13 @@ from tests.reference.bad_input.spoil import Entry, complaints
 # Containers and exceptions: nothing is computed from what they are given before a function checks it.
 NOT_CALLED = {
     "Cell": "holds three functions; scan_forward, stack_forward, bidirectional_forward and zoneout take it",
+    "GATE_ORDERS": "a table",
     "GradientError": "an exception",
     "Hypothesis": "what beam_search returns",
     "KeyValue": "what attention returns and takes as past",
     "Labelling": "what the CTC decoders return",
     "MixtureFit": "what fit_mixture returns",
+    "ONNXLayer": "what to_onnx returns and from_onnx takes",
     "Quantised": "what quantise returns; dequantise and quantised_linear take it",
     "RunningStatistics": "batch_norm_forward takes it",
 }

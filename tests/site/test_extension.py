@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -14,13 +17,22 @@ from .conftest import ROOT
 pytest.importorskip("sphinx_external_toc", reason="needs the book's packages: pip install rnncourse[book]")
 
 
-@pytest.fixture(scope="module")
-def extension() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("book_extension", ROOT / "tools" / "book_extension.py")
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["book_extension"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def extension() -> ModuleType:
+    return _load("book_extension")
+
+
+@pytest.fixture(scope="module")
+def api_extension() -> ModuleType:
+    return _load("api_extension")
 
 
 def test_mathjax_is_complete(extension: ModuleType) -> None:
@@ -67,8 +79,11 @@ def test_scripts_are_kept_once(extension: ModuleType) -> None:
 
 def test_every_page_of_the_contents_exists() -> None:
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    names = [contents["root"]] + [c["file"] for part in contents["parts"] for c in part["chapters"]]
-    pages = {p.relative_to(ROOT).with_suffix("").as_posix() for p in (ROOT / "chapters").glob("*.*")}
+    chapters = [chapter for part in contents["parts"] for chapter in part["chapters"]]
+    sections = [section["file"] for chapter in chapters for section in chapter.get("sections", [])]
+    names = [contents["root"]] + [chapter["file"] for chapter in chapters] + sections
+    found = [*(ROOT / "chapters").glob("*.*"), *(ROOT / "chapters").glob("api/*.*")]
+    pages = {p.relative_to(ROOT).with_suffix("").as_posix() for p in found}
     assert sorted(names) == sorted(pages)
 
 
@@ -84,3 +99,91 @@ def test_links_in_outputs_lead_to_pages(extension: ModuleType) -> None:
         '<a href="claims.html#row-x">x</a> <a href="02-a.html">a</a> <a href="https://b.org/c.ipynb">c</a> d.ipynb'
     )
     assert [node.astext() for node in others] == [html, html]
+
+
+def test_a_docstring_becomes_fields(api_extension: ModuleType) -> None:
+    docstring = """Do it: twice.
+
+    Note what follows:
+    a paragraph.
+
+    Args:
+        x, y: numbers; and what they
+            mean: a second line.
+        more (optional): others.
+
+    Returns:
+        `a`, the first: a number;
+        `b`.
+
+    Raises:
+        ValueError: never.
+
+    Source: Elman (1990),
+    figure 2; chapter 02.
+
+    >>> 1
+    1"""
+    assert api_extension.write_fields(inspect.cleandoc(docstring).split("\n")) == [
+        "Do it: twice.",
+        "",
+        "Note what follows:",
+        "a paragraph.",
+        "",
+        ":Parameters:",
+        "    - ``x``, ``y``: numbers; and what they",
+        "      mean: a second line.",
+        "    - ``more`` (optional): others.",
+        ":Returns:",
+        "    `a`, the first: a number;",
+        "    `b`.",
+        ":Raises:",
+        "    - ``ValueError``: never.",
+        ":Source:",
+        "    Elman (1990),",
+        "    figure 2; chapter 02.",
+        "",
+        ">>> 1",
+        "1",
+    ]
+
+
+def test_fields_stand_apart_from_text_without_empty_lines(api_extension: ModuleType) -> None:
+    assert api_extension.write_fields(["Do it.", "Args:", "    x: a number.", "That is all."]) == [
+        "Do it.",
+        "",
+        ":Parameters:",
+        "    - ``x``: a number.",
+        "",
+        "That is all.",
+    ]
+    assert api_extension.write_fields(["Nothing.", ""]) == ["Nothing.", ""]
+
+
+def test_chapters_are_linked_when_they_are_there(api_extension: ModuleType, tmp_path: Path) -> None:
+    for name in ("03-a.ipynb", "08-b.ipynb"):
+        (tmp_path / name).touch()
+    lines = ["Source: X (1990); chapters 03, 08 and 16.", "See chapter 03: chapter 99, chapter 3."]
+    assert api_extension.link_chapters(lines, tmp_path) == [
+        "Source: X (1990); chapters :doc:`03 </chapters/03-a>`, :doc:`08 </chapters/08-b>` and 16.",
+        "See chapter :doc:`03 </chapters/03-a>`: chapter 99, chapter 3.",
+    ]
+
+
+def test_fields_of_a_record_are_not_listed_twice(api_extension: ModuleType) -> None:
+    class Record(NamedTuple):
+        x: int
+
+        def method(self) -> int:
+            """Return it."""
+            return self.x
+
+        @property
+        def twice(self) -> int:
+            """Twice x."""
+            return 2 * self.x
+
+    skip = api_extension.skip_attributes
+    assert skip(None, "class", "x", Record.x, False, None) is True
+    assert skip(None, "class", "method", Record.method, False, None) is None
+    assert skip(None, "class", "twice", Record.twice, False, None) is None
