@@ -11,6 +11,7 @@ with r, z, n and u (GRU), with i, f, g, o, c and tanh c (LSTM).
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -136,7 +137,9 @@ def sides(model: str, T: int, B: int, H: int) -> dict[str, Side]:
     if model in GATES:
         module, call = getattr(torch.nn, model)(H, H), _recurrence(model)
     else:
-        module = torch.nn.TransformerEncoderLayer(H, _heads(H), WIDENING * H, dropout=0, norm_first=True)
+        # GPT-2's activation; ReLU's kink makes the two sides differ where a hidden unit is within a rounding of 0.
+        gelu = functools.partial(torch.nn.functional.gelu, approximate="tanh")
+        module = torch.nn.TransformerEncoderLayer(H, _heads(H), WIDENING * H, 0, gelu, norm_first=True)
         call = _block(_heads(H))
     params = {name: draw(*p.shape) / np.float32(np.sqrt(p.shape[-1])) for name, p in module.named_parameters()}
     module.load_state_dict({name: torch.from_numpy(p) for name, p in params.items()})
@@ -187,7 +190,7 @@ def _recurrence(model: str) -> Callable[..., Results]:
 
 def _block(num_heads: int) -> Callable[..., Results]:
     def call(x: np.ndarray, state: tuple, params: dict, d_output: np.ndarray, d_state: tuple) -> Results:
-        options = {"num_heads": num_heads, "norm_first": True, "causal": True}
+        options = {"num_heads": num_heads, "norm_first": True, "activation": "gelu_tanh", "causal": True}
         output, _, cache = np_reference.transformer_block_forward(x, params, **options)
         dx, grads = np_reference.transformer_block_backward(d_output, cache)
         return {"output": output, "dx": dx, **{name: grads[name] for name in params}}

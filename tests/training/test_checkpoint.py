@@ -67,7 +67,7 @@ def test_views_of_one_tensor_are_not_taken_for_one(path):
     whole = torch.arange(6.0)
     save_checkpoint(path, {"a": whole[:3], "b": whole[3:], "c": whole, "d": whole.reshape(2, 3)}, {})
     found = load(path).tensors
-    assert [found[name].tolist() for name in "abd"] == [[0, 1, 2], [3, 4, 5], [[0, 1, 2], [3, 4, 5]]]
+    assert [found[name].tolist() for name in ("a", "b", "d")] == [[0, 1, 2], [3, 4, 5], [[0, 1, 2], [3, 4, 5]]]
 
 
 def test_the_one_before_is_kept(path):
