@@ -1,0 +1,149 @@
+"""A recurrent language model in Torch: embedding, recurrence, readout (chapters 05 and 06)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .._checks import check_choice, check_number
+
+__all__ = ["LanguageModel", "LanguageModelConfig"]
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+State = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig:
+    """The shape of a `LanguageModel`.
+
+    Attributes:
+        vocab_size: V, how many symbols there are.
+        cell: "rnn", "lstm" or "gru".
+        embedding_size: E, the width of a symbol's vector.
+        hidden_size: H, the width of the state.
+        num_layers: layers of the recurrence.
+        dropout: the share of units that training zeroes, of embeddings, between layers and before the readout.
+        tied: whether the readout's weight is the embedding's; then E must be H.
+
+    Raises:
+        TypeError: a size that is no integer, a dropout that is no number, `tied` that is no bool.
+        ValueError: a size below 1, a dropout outside [0, 1), an unknown cell, tied weights of two sizes.
+    """
+
+    vocab_size: int
+    cell: str = "lstm"
+    embedding_size: int = 64
+    hidden_size: int = 256
+    num_layers: int = 1
+    dropout: float = 0.0
+    tied: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers"):
+            check_number(name, getattr(self, name), at_least=1, integer=True)
+        check_choice("cell", self.cell, tuple(CELLS))
+        check_number("dropout", self.dropout, at_least=0, below=1)
+        check_choice("tied", self.tied, (True, False))
+        if self.tied and self.embedding_size != self.hidden_size:
+            raise ValueError(
+                f"tied weights need embedding_size = hidden_size, got {self.embedding_size} and {self.hidden_size}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes, for a checkpoint: `LanguageModelConfig(**config.to_json())` is the same."""
+        return asdict(self)
+
+
+class LanguageModel(nn.Module):
+    r"""The scores of the next symbol, given the symbols so far.
+
+    .. math::
+        x_t = E_{s_t}, \qquad (o_t, \mathrm{state}_t) = \mathrm{cell}(x_t, \mathrm{state}_{t-1}), \qquad
+        z_t = W o_t + b, \qquad p(s_{t+1} \mid s_1 \ldots s_t) = \mathrm{softmax}(z_t)
+
+    An LSTM's forget gates start open (bias 1), its recurrent matrices orthogonal; the rest is as in `torch.nn`.
+
+    Args:
+        config: the model's shape.
+        device: where the parameters are made.
+        dtype: of the parameters.
+
+    Source: Mikolov et al. (2010); Press and Wolf (2017) for tied weights; chapters 05 and 06.
+
+    >>> model = LanguageModel(LanguageModelConfig(vocab_size=5, hidden_size=8))
+    >>> logits, state = model(torch.zeros(3, 2, dtype=torch.long), model.initial_state(2))
+    >>> logits.shape, [s.shape for s in state]
+    (torch.Size([3, 2, 5]), [torch.Size([1, 2, 8]), torch.Size([1, 2, 8])])
+    """
+
+    def __init__(
+        self, config: LanguageModelConfig, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        made = {"device": device, "dtype": dtype}
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size, **made)
+        between = config.dropout if config.num_layers > 1 else 0.0
+        self.rnn = CELLS[config.cell](
+            config.embedding_size, config.hidden_size, config.num_layers, dropout=between, **made
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.readout = nn.Linear(config.hidden_size, config.vocab_size, **made)
+        nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
+        if config.tied:
+            self.readout.weight = self.embedding.weight
+        self._start_recurrence()
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of symbols."""
+        return self.config.vocab_size
+
+    def initial_state(self, batch_size: int) -> State:
+        """Zeros: what the recurrence starts from.
+
+        Args:
+            batch_size: B.
+
+        Returns:
+            h of shape (layers, B, H), and for an LSTM c of the same shape.
+        """
+        shape = (self.config.num_layers, batch_size, self.config.hidden_size)
+        return tuple(self.readout.bias.new_zeros(shape) for _ in range(2 if self.config.cell == "lstm" else 1))
+
+    def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read symbols.
+
+        Args:
+            ids: integers of shape (T, B), each in 0 … V - 1.
+            state: what `initial_state` or an earlier call returned.
+
+        Returns:
+            `logits`, of shape (T, B, V): entry t scores the symbol after `ids[t]`; the state after the last symbol.
+
+        Raises:
+            ValueError: `ids` of another shape.
+            IndexError: a symbol out of range.
+        """
+        if ids.ndim != 2:
+            raise ValueError(f"ids must have shape (T, B), got {tuple(ids.shape)}")
+        x = self.dropout(self.embedding(ids))
+        output, last = self.rnn(x, state if self.config.cell == "lstm" else state[0])
+        return self.readout(self.dropout(output)), last if isinstance(last, tuple) else (last,)
+
+    @torch.no_grad()
+    def _start_recurrence(self) -> None:
+        H = self.config.hidden_size
+        for name, parameter in self.rnn.named_parameters():
+            if name.startswith("weight_hh"):
+                for block in parameter.split(H):
+                    nn.init.orthogonal_(block)
+            elif name.startswith("bias_hh"):
+                nn.init.zeros_(parameter)
+            elif name.startswith("bias_ih") and self.config.cell == "lstm":
+                parameter[H : 2 * H] = 1.0
