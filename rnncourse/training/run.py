@@ -1,0 +1,213 @@
+"""A training run in a folder: text, model, checkpoints, history; it can be stopped at any moment and taken up again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import Vocabulary
+from ..models import LanguageModel, LanguageModelConfig
+from .checkpoint import Checkpoint, CheckpointError, load_latest, save_checkpoint
+from .config import TrainingConfig
+from .evaluate import evaluate
+from .resume import restore, snapshot
+from .trainer import Step, Trainer
+
+__all__ = ["Row", "Run", "load_model"]
+
+Row = dict[str, float | int]
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass
+class Run:
+    """Everything a run is made of.
+
+    Attributes:
+        folder: where checkpoint and history are written. None: nowhere.
+        text: what the text is: name, SHA-256 and so on, written beside the weights and compared when resuming.
+        vocabulary: which symbol an id is.
+        train, validation: the ids.
+        model: what is trained.
+        config: how.
+        every: seconds between checkpoints; one is written at each evaluation besides.
+        history: a row for each evaluation.
+        best: the lowest validation loss so far and the update that reached it; `best_weights` are the weights then.
+    """
+
+    folder: Path | None
+    text: dict[str, Any]
+    vocabulary: Vocabulary
+    train: np.ndarray
+    validation: np.ndarray
+    model: LanguageModel
+    config: TrainingConfig
+    every: float = 30.0
+    history: list[Row] = field(default_factory=list)
+    best: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        self.trainer = Trainer(self.model, self.train, self.config)
+        self.best_weights: dict[str, Tensor] = {}
+        self.bad, self.running, self.seconds = 0, [0.0, 0], 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether all updates are done, or `patience` has ended the run."""
+        impatient = self.config.patience is not None and self.bad >= self.config.patience
+        return impatient or self.trainer.done >= self.config.steps
+
+    def go(self, *, on_step: Callable[[Step], None] | None = None, on_row: Callable[[Row], None] | None = None) -> None:
+        """Train to the end. Interrupted, it writes a checkpoint first.
+
+        Args:
+            on_step: called after each update.
+            on_row: called after each evaluation.
+
+        Raises:
+            TrainingError: a loss that is not finite.
+            CheckpointError: a checkpoint that cannot be written.
+        """
+        since = saved = time.monotonic()
+        try:
+            while not self.finished:
+                step = self.trainer.step()
+                now = time.monotonic()
+                self.seconds, since = self.seconds + now - since, now
+                self.running = [self.running[0] + step.loss, self.running[1] + 1]
+                if on_step:
+                    on_step(step)
+                if self.config.evaluates(step.number):
+                    self._evaluate(step)
+                    self.save()
+                    saved = time.monotonic()
+                    if on_row:
+                        on_row(self.history[-1])
+                elif now - saved > self.every:
+                    self.save()
+                    saved = time.monotonic()
+        except KeyboardInterrupt:
+            self.save()
+            raise
+
+    def save(self) -> None:
+        """Write checkpoint and history.
+
+        Raises:
+            CheckpointError: the disk is full, say; then the checkpoint before is whole.
+        """
+        if self.folder is None:
+            return
+        tensors, meta = snapshot(self.trainer)
+        tensors |= {f"best.{name}": value for name, value in self.best_weights.items()}
+        meta |= {
+            "text": self.text,
+            "vocabulary": {"symbols": "".join(self.vocabulary.symbols), "unknown": self.vocabulary.unknown},
+            "model": self.model.config.to_json(),
+            "history": self.history,
+            "best": self.best,
+            "bad": self.bad,
+            "running": self.running,
+            "seconds": self.seconds,
+        }
+        save_checkpoint(self.folder / CHECKPOINT, tensors, meta)
+        _write_history(self.folder, self.history)
+
+    def take_up(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of this very run.
+
+        Raises:
+            CheckpointError: it is of another text or another configuration.
+        """
+        meta = checkpoint.meta
+        if meta["text"] != self.text:
+            raise CheckpointError(f"{checkpoint.path} was trained on {meta['text']}, got {self.text}")
+        try:
+            restore(self.trainer, checkpoint.tensors, meta)
+        except ValueError as error:
+            raise CheckpointError(f"{checkpoint.path}: {error}") from error
+        self.best_weights = _weights(checkpoint, "best")
+        self.history, self.best = list(meta["history"]), meta["best"]
+        self.bad, self.running, self.seconds = meta["bad"], list(meta["running"]), meta["seconds"]
+
+    def _evaluate(self, step: Step) -> None:
+        loss = evaluate(self.trainer.averaged, self.validation, streams=_streams(len(self.validation)))
+        self.history.append(
+            {
+                "step": step.number,
+                "epoch": step.number / len(self.trainer.windows),
+                "train_loss": self.running[0] / self.running[1],
+                "validation_loss": loss,
+                "rate": step.rate,
+                "seconds": self.seconds,
+            }
+        )
+        self.running = [0.0, 0]
+        if math.isfinite(loss) and (self.best is None or loss < self.best["loss"]):
+            self.best, self.bad = {"loss": loss, "step": step.number}, 0
+            self.best_weights = {name: value.clone() for name, value in self.trainer.averaged.state_dict().items()}
+        else:
+            self.bad += 1
+
+
+def load_model(folder: Path) -> tuple[LanguageModel, Vocabulary, Checkpoint]:
+    """The best model that a run's folder holds, ready to be used.
+
+    Args:
+        folder: what `rnncourse train` wrote.
+
+    Returns:
+        The model in evaluation mode, its vocabulary, and the checkpoint, whose `meta` has the history.
+
+    Raises:
+        CheckpointError: there is no whole checkpoint.
+    """
+    checkpoint = load_latest(folder / CHECKPOINT)
+    model = LanguageModel(LanguageModelConfig(**checkpoint.meta["model"]))
+    weights = next(part for name in ("best", "average", "model") if (part := _weights(checkpoint, name)))
+    model.load_state_dict(weights)
+    stored = checkpoint.meta["vocabulary"]
+    return model.eval(), Vocabulary(tuple(stored["symbols"]), stored["unknown"]), checkpoint
+
+
+def _weights(checkpoint: Checkpoint, part: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}."): t for name, t in checkpoint.tensors.items() if name.startswith(f"{part}.")}
+
+
+def _streams(length: int) -> int:
+    """How many pieces the validation text is read in at once: of at least 2,000 symbols, so that few lack context."""
+    return max(1, min(16, length // 2000))
+
+
+def _write_history(folder: Path, history: list[Row]) -> None:
+    """The history as JSON and CSV, each whole or not at all."""
+    if not history:
+        return
+    files = {"history.json": json.dumps(history, indent=1) + "\n"}
+    rows = [list(history[0]), *(list(row.values()) for row in history)]
+    for name in (*files, "history.csv"):
+        scratch = folder / f".{name}.{os.getpid()}"
+        with open(scratch, "w", encoding="utf-8", newline="") as file:
+            if name in files:
+                file.write(files[name])
+            else:
+                csv.writer(file).writerows(rows)
+        scratch.replace(folder / name)
+
+
+def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
+    """A model whose initial weights depend on the seed alone; the global generator stays as it was."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return LanguageModel(config)
