@@ -186,8 +186,8 @@ def _weights(checkpoint: Checkpoint, part: str) -> dict[str, Tensor]:
 
 
 def _streams(length: int) -> int:
-    """How many pieces the validation text is read in at once: of at least 2,000 symbols, so that few lack context."""
-    return max(1, min(16, length // 2000))
+    """How many pieces the validation text is read in at once: of at least 1,000 symbols, so that few lack context."""
+    return max(1, min(64, length // 1000))
 
 
 def _write_history(folder: Path, history: list[Row]) -> None:

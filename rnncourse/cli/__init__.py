@@ -1,4 +1,4 @@
-"""The command `rnncourse`: repeat an experiment, time the code, look up a claim, make an interactive figure.
+"""The command `rnncourse`: train a model, repeat an experiment, time the code, look up a claim, make a figure.
 
 `rnncourse --version` needs Python alone. The other commands are a Typer application; NumPy, PyTorch and the rest are
 imported inside the command that needs them.
@@ -27,7 +27,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"rnncourse {rnncourse.__version__}")
         return
-    # The figures in the book are those of one thread. BLAS reads this when NumPy is first imported.
+    # The figures in the book are those of one thread. BLAS reads this when NumPy is first imported; `train` asks
+    # PyTorch for more by itself.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         app = build_app()
@@ -279,6 +280,9 @@ def build_app() -> "typer.Typer":
             typer.echo(_short_text(conclusion))
         typer.echo("Nothing was written." if path is None else f"Written to {path}")
 
+    from rnncourse.cli.train import add_commands
+
+    add_commands(app, _fail)
     return app
 
 

@@ -1,0 +1,236 @@
+"""The commands `train` and `evaluate`: a language model of a text, from nothing to a checkpoint, and its loss."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+if TYPE_CHECKING:
+    import typer
+
+    from rnncourse.training.run import Run
+
+INTERRUPTED = 130
+
+
+def add_commands(app: "typer.Typer", fail: Any) -> None:
+    """Register the commands.
+
+    Args:
+        app: the application.
+        fail: says an error to the user and ends the command.
+    """
+    import typer
+
+    @app.command(
+        epilog="Examples:\n\nrnncourse train my.txt\n\nrnncourse train shakespeare --seconds 600 --output big "
+        "--hidden-size 512\n\nrnncourse train my.txt --resume"
+    )
+    def train(
+        text: Annotated[str, typer.Argument(help="A UTF-8 text file, or numpy-docs, shakespeare, time_machine.")],
+        output: Annotated[Path | None, typer.Option(help="The run's folder (default: runs/NAME).")] = None,
+        seconds: Annotated[float | None, typer.Option(help="Train about so long (default: 60).", min=1)] = None,
+        steps: Annotated[int | None, typer.Option(help="Train so many updates instead.", min=1)] = None,
+        resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+        overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in that folder.")] = False,
+        cell: Annotated[str | None, typer.Option(help="lstm, gru or rnn.")] = None,
+        embedding_size: Annotated[int | None, typer.Option(min=1)] = None,
+        hidden_size: Annotated[int | None, typer.Option(min=1)] = None,
+        num_layers: Annotated[int | None, typer.Option(min=1)] = None,
+        dropout: Annotated[float | None, typer.Option(min=0)] = None,
+        tied: Annotated[bool, typer.Option("--tied", help="The readout's weight is the embedding's.")] = False,
+        window: Annotated[int | None, typer.Option(help="Steps that gradients go back (T).", min=1)] = None,
+        batch_size: Annotated[int | None, typer.Option(help="Streams side by side (B).", min=1)] = None,
+        learning_rate: Annotated[float | None, typer.Option()] = None,
+        weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
+        max_norm: Annotated[float | None, typer.Option(help="Clip the gradient's norm.")] = None,
+        average: Annotated[float | None, typer.Option(help="Decay of an average of the weights.")] = None,
+        evaluations: Annotated[int | None, typer.Option(help="How many times to evaluate.", min=1)] = None,
+        patience: Annotated[int | None, typer.Option(help="Stop after so many without a better loss.", min=1)] = None,
+        seed: Annotated[int | None, typer.Option(min=0)] = None,
+        validation: Annotated[float, typer.Option(help="The share of the text held out.", min=0)] = 0.1,
+        threads: Annotated[int | None, typer.Option(help="Processor threads (default: all cores).", min=1)] = None,
+    ) -> None:
+        """Train a recurrent language model on a text. Without options it picks sizes and says why."""
+        import torch
+
+        from rnncourse.data import DataError
+        from rnncourse.training.checkpoint import CheckpointError
+        from rnncourse.training.trainer import TrainingError
+
+        torch.set_num_threads(threads or _cores())
+        folder = output or Path("runs") / re.sub(r"\W+", "-", Path(text).stem).strip("-")
+        sizes = {
+            "cell": cell,
+            "embedding_size": embedding_size,
+            "hidden_size": hidden_size,
+            "num_layers": num_layers,
+            "dropout": dropout,
+            "tied": tied or None,
+            "T": window,
+            "B": batch_size,
+            "learning_rate": learning_rate,
+            "weight_decay": weight_decay,
+            "max_norm": max_norm,
+            "average": average,
+            "evaluations": evaluations,
+            "patience": patience,
+            "seed": seed,
+        }
+        try:
+            if resume:
+                given = [f"--{name.replace('_', '-')}" for name, value in sizes.items() if value is not None]
+                if given or steps or seconds:
+                    fail(f"--resume takes the run's own options: leave out {', '.join(given) or 'the time'}")
+                run = _resumed(text, folder, validation)
+            else:
+                run = _begun(text, folder, validation, sizes, seconds, steps, overwrite, fail)
+            _go(run)
+        except (DataError, CheckpointError, TrainingError, ValueError, TypeError) as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"cannot write to {folder}: {error.strerror}")
+        except KeyboardInterrupt:
+            typer.echo(f"\nInterrupted after {run.trainer.done:,} updates, all kept in {folder}.", err=True)
+            typer.echo(f"Go on with: rnncourse train {text} --output {folder} --resume", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        typer.echo(f"\nBest validation loss: {run.best['loss']:.4f} nats a symbol, after {run.best['step']:,} updates.")
+        typer.echo(f"Written to {folder}. Try: rnncourse evaluate {folder}")
+
+    @app.command(epilog="Examples:\n\nrnncourse evaluate runs/shakespeare\n\nrnncourse evaluate runs/my other.txt")
+    def evaluate(
+        run: Annotated[Path, typer.Argument(help="The folder that `rnncourse train` wrote.")],
+        text: Annotated[
+            str | None, typer.Argument(help="Another text, read whole. Without it: the run's own validation split.")
+        ] = None,
+    ) -> None:
+        """The mean surprise of a model, in nats and bits a symbol: the whole text in one stream, the state carried."""
+        import math
+
+        import torch
+
+        from rnncourse.data import DataError, load_text
+        from rnncourse.training import evaluate as measure
+        from rnncourse.training.checkpoint import CheckpointError
+        from rnncourse.training.run import load_model
+
+        torch.set_num_threads(1)  # one stream is a chain of small products
+        try:
+            model, vocabulary, checkpoint = load_model(run)
+            said = checkpoint.meta["text"]
+            if text is None:
+                loaded = load_text(said["origin"], validation=said["validation"])
+                if loaded.sha256 != said["sha256"]:
+                    fail(f"{said['origin']} is not the text that {run} was trained on: name a text")
+                read = loaded.validation
+            else:
+                read = load_text(text, validation=0).train
+            loss = measure.evaluate(model, vocabulary.encode(read))
+        except (DataError, CheckpointError, ValueError) as error:
+            fail(str(error))
+        typer.echo(
+            f"{len(read):,} symbols: {loss:.4f} nats a symbol, {loss / math.log(2):.4f} bits, "
+            f"perplexity {math.exp(loss):.3f}"
+        )
+
+
+def _begun(
+    text: str,
+    folder: Path,
+    validation: float,
+    sizes: dict[str, Any],
+    seconds: float | None,
+    steps: int | None,
+    overwrite: bool,
+    fail: Any,
+) -> "Run":
+    """A new run; picks what was not given and says why."""
+    import dataclasses
+
+    from rnncourse.models import LanguageModelConfig
+    from rnncourse.training.config import TrainingConfig
+    from rnncourse.training.pick import pick, steps_for
+    from rnncourse.training.run import CHECKPOINT, Run, seed_model
+
+    if seconds and steps:
+        fail("--seconds and --steps do not go together")
+    if (folder / CHECKPOINT).exists() and not overwrite:
+        fail(f"{folder} holds a run: go on with --resume, begin anew with --overwrite, or name another --output")
+    said, vocabulary, train, held_out = _read(text, validation)
+    chosen, reasons = pick(len(train), len(vocabulary), **sizes)
+    print(f"{said['name']}: {len(train):,} symbols to train on, {len(held_out):,} to validate, {len(vocabulary)} kinds")
+    print("\n".join(f"  {reason}" for reason in reasons))
+    names = {field.name for field in dataclasses.fields(LanguageModelConfig)}
+    model = LanguageModelConfig(len(vocabulary), **{k: v for k, v in chosen.items() if k in names})
+    options = {k: v for k, v in chosen.items() if k not in names}
+    evaluations = min(options.get("evaluations", 5), steps or 10**9)
+    config = TrainingConfig(**options | {"steps": steps or 10**6, "evaluations": evaluations})
+    if not steps:
+        budget = seconds or 60.0
+        config = dataclasses.replace(config, steps=steps_for(budget, model, config, train, held_out))
+        print(f"  steps = {config.steps:,}: what fits into {budget:g} seconds here, after a short trial")
+    folder.mkdir(parents=True, exist_ok=True)
+    net = seed_model(model, config.seed)
+    print(f"  {sum(p.numel() for p in net.parameters()):,} parameters")
+    return Run(folder, said, vocabulary, train, held_out, net, config)
+
+
+def _resumed(text: str, folder: Path, validation: float) -> "Run":
+    """A run taken up again."""
+    from rnncourse.models import LanguageModelConfig
+    from rnncourse.training.checkpoint import load_latest
+    from rnncourse.training.config import TrainingConfig
+    from rnncourse.training.run import CHECKPOINT, Run, seed_model
+
+    checkpoint = load_latest(folder / CHECKPOINT)
+    said, vocabulary, train, held_out = _read(text, checkpoint.meta["text"]["validation"])
+    config = TrainingConfig(**checkpoint.meta["config"])
+    model = seed_model(LanguageModelConfig(**checkpoint.meta["model"]), config.seed)
+    run = Run(folder, said, vocabulary, train, held_out, model, config)
+    run.take_up(checkpoint)
+    print(f"{said['name']}: going on after {run.trainer.done:,} of {config.steps:,} updates")
+    return run
+
+
+def _read(text: str, validation: float) -> tuple[dict[str, Any], Any, Any, Any]:
+    """What the text is, its vocabulary, and the ids of both splits."""
+    from rnncourse.data import TEXT_NAMES, DataError, Vocabulary, load_text
+
+    loaded = load_text(text, validation=validation)
+    if len(loaded.train) < 3 or len(loaded.validation) < 2:
+        raise DataError(
+            f"{loaded.name} is too short: {len(loaded.train)} symbols to train on and {len(loaded.validation)} to "
+            "validate; at least 3 and 2 are needed."
+        )
+    known = set(loaded.train)
+    unknown = None if known.issuperset(loaded.validation) else "\ufffd"
+    vocabulary = Vocabulary.from_text(loaded.train, unknown=unknown)
+    origin = text if text in TEXT_NAMES else str(Path(text).resolve())
+    said = {"name": loaded.name, "origin": origin, "sha256": loaded.sha256, "validation": validation}
+    return said, vocabulary, vocabulary.encode(loaded.train), vocabulary.encode(loaded.validation)
+
+
+def _go(run: "Run") -> None:
+    """Train with a progress bar."""
+    from tqdm import tqdm
+
+    total = run.config.steps
+    with tqdm(total=total, initial=run.trainer.done, unit="update", file=sys.stderr, dynamic_ncols=True) as bar:
+
+        def on_step(step: Any) -> None:
+            bar.update(step.number - bar.n)
+            bar.set_postfix(loss=f"{step.loss:.3f}", rate=f"{step.rate:.1e}", refresh=False)
+
+        def on_row(row: Any) -> None:
+            bar.write(
+                f"  update {row['step']:>8,}  epoch {row['epoch']:6.2f}  train {row['train_loss']:.4f}  "
+                f"validation {row['validation_loss']:.4f}",
+                file=sys.stdout,
+            )
+
+        run.go(on_step=on_step, on_row=on_row)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
