@@ -21,11 +21,7 @@ GATE_ORDERS = {
 def reorder_gates(array: np.ndarray, source: str, target: str, *, axis: int = 0) -> np.ndarray:
     """Put the blocks of a packed weight or bias into another order.
 
-    | library | LSTM | GRU |
-    |---|---|---|
-    | PyTorch, cuDNN, this course | i, f, g, o | r, z, n |
-    | Keras | i, f, g, o | z, r, n |
-    | ONNX | i, o, f, g | z, r, n |
+    `GATE_ORDERS` has those of the libraries.
 
     Args:
         array: blocks of H entries along one axis, as of shape (4H, I).
