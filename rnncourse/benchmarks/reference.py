@@ -90,21 +90,18 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 def table(record: dict[str, Any]) -> str:
     """The record as lines of text."""
     names = {"TransformerEncoderLayer": "block"}
-    lines = [
-        f"{'':5}    T   B    H     NumPy ms (threads)   torch ms (threads)   ratio"
-        "   GFLOP/s  of product   peak MB  of activations"
-    ]
+    lines = ["         T   B    H     NumPy ms      torch ms  ratio  of rate  peak MB  of kept"]
     for row in record["results"]:
         numpy, torch = row["numpy"], row["torch"]
         lines.append(
             f"{names.get(row['model'], row['model']):5}{row['T']:>5}{row['B']:>4}{row['H']:>5}"
-            f"{numpy['median_ms']:>13.2f} ({numpy['threads']})"
-            f"{torch['median_ms']:>17.2f} ({torch['threads']})"
-            f"{row['ratio']:>12.2f}{row['gflops']:>10.1f}{row['of_product_rate']:>11.0%}"
-            f"{row['peak_bytes'] / 1e6:>11.2f}{row['peak_bytes'] / row['activation_bytes']:>15.1f}"
+            f"{numpy['median_ms']:>9.2f} ({numpy['threads']})"
+            f"{torch['median_ms']:>10.2f} ({torch['threads']})"
+            f"{row['ratio']:>7.2f}{row['of_product_rate']:>9.0%}"
+            f"{row['peak_bytes'] / 1e6:>9.2f}{row['peak_bytes'] / row['activation_bytes']:>9.1f}"
         )
-    rates = ", ".join(f"{rate:.0f} GFLOP/s on {n} thread(s)" for n, rate in record["product_gflops"].items())
-    return "\n".join([*lines, f"A square matrix product: {rates}."])
+    rates = ", ".join(f"{rate:.0f} GFLOP/s ({n})" for n, rate in record["product_gflops"].items())
+    return "\n".join([*lines, f"(n): on n threads. The rate of a large matrix product: {rates}."])
 
 
 def operations(model: str, T: int, B: int, H: int) -> int:
