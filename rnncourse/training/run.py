@@ -6,8 +6,11 @@ import csv
 import json
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from .evaluate import evaluate
 from .resume import restore, snapshot
 from .trainer import Step, Trainer
 
-__all__ = ["Row", "Run", "load_model"]
+__all__ = ["CHECKPOINT", "Row", "Run", "load_model", "seed_model"]
 
 Row = dict[str, float | int]
 CHECKPOINT = "checkpoint.safetensors"
@@ -69,7 +72,7 @@ class Run:
         return impatient or self.trainer.done >= self.config.steps
 
     def go(self, *, on_step: Callable[[Step], None] | None = None, on_row: Callable[[Row], None] | None = None) -> None:
-        """Train to the end. Interrupted, it writes a checkpoint first.
+        """Train to the end. Interrupted, it ends the update and writes a checkpoint; a second time, it stops at once.
 
         Args:
             on_step: called after each update.
@@ -78,10 +81,14 @@ class Run:
         Raises:
             TrainingError: a loss that is not finite.
             CheckpointError: a checkpoint that cannot be written.
+            KeyboardInterrupt: the user's, once the checkpoint is written.
         """
         since = saved = time.monotonic()
-        try:
+        with _between_updates() as interrupted:
             while not self.finished:
+                if interrupted():
+                    self.save()
+                    raise KeyboardInterrupt
                 step = self.trainer.step()
                 now = time.monotonic()
                 self.seconds, since = self.seconds + now - since, now
@@ -97,9 +104,6 @@ class Run:
                 elif now - saved > self.every:
                     self.save()
                     saved = time.monotonic()
-        except KeyboardInterrupt:
-            self.save()
-            raise
 
     def save(self) -> None:
         """Write checkpoint and history.
@@ -161,6 +165,26 @@ class Run:
             self.bad += 1
 
 
+@contextmanager
+def _between_updates() -> Iterator[Callable[[], bool]]:
+    """Hold the first Ctrl-C back: half an update is no state to go on from. Yields whether there was one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # only the main thread is interrupted
+        return
+    asked = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(*_: Any) -> None:
+        asked.append(True)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def load_model(folder: Path) -> tuple[LanguageModel, Vocabulary, Checkpoint]:
     """The best model that a run's folder holds, ready to be used.
 
@@ -179,6 +203,13 @@ def load_model(folder: Path) -> tuple[LanguageModel, Vocabulary, Checkpoint]:
     model.load_state_dict(weights)
     stored = checkpoint.meta["vocabulary"]
     return model.eval(), Vocabulary(tuple(stored["symbols"]), stored["unknown"]), checkpoint
+
+
+def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
+    """A model whose initial weights depend on the seed alone; the global generator stays as it was."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return LanguageModel(config)
 
 
 def _weights(checkpoint: Checkpoint, part: str) -> dict[str, Tensor]:
@@ -204,10 +235,3 @@ def _write_history(folder: Path, history: list[Row]) -> None:
             else:
                 csv.writer(file).writerows(rows)
         scratch.replace(folder / name)
-
-
-def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
-    """A model whose initial weights depend on the seed alone; the global generator stays as it was."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        return LanguageModel(config)
