@@ -1,0 +1,155 @@
+"""`rnncourse train` and `rnncourse evaluate`, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+torch = pytest.importorskip("torch")
+
+from rnncourse import cli  # noqa: E402
+from rnncourse.training.run import CHECKPOINT, load_model  # noqa: E402
+
+QUICK = ["--steps", "4", "--evaluations", "2", "--threads", "1"]
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.build_app(), [str(a) for a in arguments])
+
+
+def refused(*arguments):
+    done = invoke(*arguments)
+    assert done.exit_code == cli.USAGE_ERROR, done.output
+    assert "Traceback" not in done.output
+    return " ".join(done.output.split())
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "my text.txt"
+    letters = np.random.default_rng(0).choice(list("abc de\n"), 4000)
+    path.write_text("".join(letters), encoding="utf-8")
+    return path
+
+
+def test_from_a_text_to_a_loss(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = invoke("train", text.name, *QUICK)
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "runs" / "my-text"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "checkpoint.previous.safetensors",
+        CHECKPOINT,
+        "history.csv",
+        "history.json",
+    ]
+    assert "my text.txt: 3,600 symbols to train on, 400 to validate, 7 kinds" in done.output
+    assert "hidden_size = 64: for 3,600 symbols of training text" in done.output
+    best = json.loads((folder / "history.json").read_text())
+    assert f"{min(row['validation_loss'] for row in best):.4f} nats a symbol" in done.output
+
+    done = invoke("evaluate", "runs/my-text")
+    assert done.exit_code == 0, done.output
+    words = done.output.split()
+    assert words[:2] == ["400", "symbols:"]
+    nats, bits, perplexity = float(words[2]), float(words[6]), float(words[9])
+    assert bits == pytest.approx(nats / math.log(2), rel=1e-3)
+    assert perplexity == pytest.approx(math.exp(nats), rel=1e-3)
+
+    other = tmp_path / "other.txt"
+    other.write_text("abc abc")
+    assert invoke("evaluate", "runs/my-text", other).output.startswith("7 symbols: ")
+    other.write_text("xyz")
+    assert "text has the character 'x'" in refused("evaluate", "runs/my-text", other)
+
+
+def test_what_is_asked_for_is_done(text, tmp_path):
+    options = ["--cell", "gru", "--hidden-size", "9", "--embedding-size", "9", "--tied", "--num-layers", "2"]
+    options += ["--window", "7", "--batch-size", "3", "--dropout", "0.1", "--learning-rate", "0.01", "--seed", "4"]
+    done = invoke("train", text, "--output", tmp_path / "run", *QUICK, *options)
+    assert done.exit_code == 0, done.output
+    assert "hidden_size =" not in done.output
+    model, _, checkpoint = load_model(tmp_path / "run")
+    assert (model.config.cell, model.config.hidden_size, model.config.num_layers) == ("gru", 9, 2)
+    assert model.readout.weight is model.embedding.weight
+    config = checkpoint.meta["config"]
+    assert (config["T"], config["B"], config["learning_rate"], config["seed"]) == (7, 3, 0.01, 4)
+    assert config["steps"] == checkpoint.meta["done"] == 4
+
+
+def test_seconds_become_steps(text, tmp_path):
+    done = invoke("train", text, "--output", tmp_path / "run", "--seconds", "2", "--threads", "1")
+    assert done.exit_code == 0, done.output
+    checkpoint = load_model(tmp_path / "run")[2]
+    steps = checkpoint.meta["config"]["steps"]
+    assert f"steps = {steps:,}: what fits into 2 seconds here" in done.output
+    assert checkpoint.meta["done"] == steps >= 5
+
+
+def test_resume(text, tmp_path):
+    folder = tmp_path / "run"
+    assert invoke("train", text, "--output", folder, *QUICK).exit_code == 0
+    done = invoke("train", text, "--output", folder, "--resume")
+    assert done.exit_code == 0, done.output
+    assert "going on after 4 of 4 updates" in done.output
+    assert "--resume takes the run's own options: leave out --hidden-size" in refused(
+        "train", text, "--output", folder, "--resume", "--hidden-size", 8
+    )
+    assert "leave out the time" in refused("train", text, "--output", folder, "--resume", "--steps", 9)
+    text.write_text("another text " * 300)
+    assert "was trained on" in refused("train", text, "--output", folder, "--resume")
+    assert "is not the text that" in refused("evaluate", folder)
+
+
+def test_a_run_is_not_overwritten_by_mistake(text, tmp_path):
+    folder = tmp_path / "run"
+    assert invoke("train", text, "--output", folder, *QUICK).exit_code == 0
+    assert "holds a run: go on with --resume, begin anew with --overwrite" in refused(
+        "train", text, "--output", folder, *QUICK
+    )
+    assert invoke("train", text, "--output", folder, *QUICK, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["汉字和一些别的字。" * 60, "naïve café\u0301 👩‍👩‍👧 " * 40, "ab" * 20, "a" * 500, "x\r\ny\r\n" * 100],
+    ids=["chinese", "combining", "40 letters", "one letter", "windows"],
+)
+def test_any_text(tmp_path, content):
+    (tmp_path / "t.txt").write_bytes(content.encode())
+    done = invoke("train", tmp_path / "t.txt", "--output", tmp_path / "run", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert invoke("evaluate", tmp_path / "run").exit_code == 0
+
+
+def test_a_symbol_that_only_validation_has(tmp_path):
+    (tmp_path / "t.txt").write_text("ab" * 300 + "abzab" * 10)
+    done = invoke("train", tmp_path / "t.txt", "--output", tmp_path / "run", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert load_model(tmp_path / "run")[1].unknown == "\ufffd"
+
+
+@pytest.mark.parametrize("content, message", [(b"", "is empty"), (b"abc", "too short"), (b"\xff\xfe\x00", "UTF-8")])
+def test_no_text(tmp_path, content, message):
+    (tmp_path / "t.txt").write_bytes(content)
+    assert message in refused("train", tmp_path / "t.txt", "--output", tmp_path / "run", *QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_does_not_go(text, tmp_path):
+    assert "neither the name of a text" in refused("train", "nothing.txt")
+    assert "there is no checkpoint" in refused("train", text, "--output", tmp_path / "none", "--resume")
+    assert "there is no checkpoint" in refused("evaluate", tmp_path)
+    assert "--seconds and --steps do not go together" in refused("train", text, "--seconds", 3, "--steps", 3)
+    assert "cell must be one of 'rnn', 'lstm', 'gru'" in refused("train", text, "--cell", "LSTM", *QUICK)
+    assert "tied weights need" in refused("train", text, "--tied", *QUICK)
+    assert "cannot write to" in refused("train", text, "--output", text / "run", *QUICK)
+
+
+def test_a_loss_that_is_not_finite(text, tmp_path):
+    said = refused("train", text, "--output", tmp_path / "run", "--steps", 60, "--learning-rate", "1e30")
+    assert "Try a learning rate of" in said
