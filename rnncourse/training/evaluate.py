@@ -15,7 +15,7 @@ __all__ = ["evaluate"]
 
 @torch.no_grad()
 def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int = 1024) -> float:
-    r"""Mean cross-entropy of each symbol given all before it,
+    r"""Mean cross-entropy of each symbol, given all before it.
 
     .. math:: -\frac{1}{N - 1} \sum_{t=1}^{N-1} \log p(s_{t+1} \mid s_1 \ldots s_t)
 

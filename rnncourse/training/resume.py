@@ -33,6 +33,11 @@ def snapshot(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def restore(trainer: Trainer, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
     """Put a snapshot into a trainer of the same model, text and configuration.
 
+    Args:
+        trainer: a new one.
+        tensors: what `snapshot` returned first.
+        meta: what it returned second.
+
     Raises:
         ValueError: the snapshot is of another configuration.
         RuntimeError: it is of another model.

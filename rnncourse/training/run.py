@@ -206,7 +206,15 @@ def load_model(folder: Path) -> tuple[LanguageModel, Vocabulary, Checkpoint]:
 
 
 def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
-    """A model whose initial weights depend on the seed alone; the global generator stays as it was."""
+    """A model whose initial weights depend on the seed alone; the global generator stays as it was.
+
+    Args:
+        config: the model's shape.
+        seed: at least 0.
+
+    Returns:
+        The model, in training mode.
+    """
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         return LanguageModel(config)
