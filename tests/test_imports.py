@@ -21,6 +21,8 @@ ALLOWED: dict[str, set[str]] = {
     "data": {"_checks"},
     "reference": {"_checks"},
     "training": {"_checks"},
+    "ops": {"_checks"},
+    "nn": {"_checks", "ops"},
     "analysis": {"_checks", "reference"},
     "results": {"_checks"},
     "figures": {"_checks", "results"},
