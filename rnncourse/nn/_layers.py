@@ -185,7 +185,8 @@ class Layers(torch.nn.RNNBase):
     def _learned(self, input: Tensor | PackedSequence) -> Hidden:
         parts = tuple(getattr(self, f"{part}_0") for part in self._parts())
         if isinstance(input, PackedSequence) or input.dim() == 3:
-            B = int(input.batch_sizes[0]) if isinstance(input, PackedSequence) else input.size(not self.batch_first)
+            packed = isinstance(input, PackedSequence)
+            B = int(input.batch_sizes[0]) if packed else input.size(0 if self.batch_first else 1)
             parts = tuple(part.unsqueeze(1).expand(-1, B, -1).contiguous() for part in parts)
         data = input.data if isinstance(input, PackedSequence) else input
         parts = tuple(part.to(data.dtype) for part in parts)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .._checks import check_mapping
 from ._tensors import Keep, Params, Shapes, State, check_parameters, check_state, check_steps, check_tensor
 from .scan import scan
 
@@ -50,7 +51,7 @@ def lstm_loop(
     _, B, I = check_steps(x)
     h_0, c_0 = check_state(state, x, ("proj_size", "hidden_size"))
     P, H = h_0.shape[1], c_0.shape[1]
-    W_hr = params.get("weight_hr_l0") if hasattr(params, "get") else None
+    W_hr = check_mapping("params", params).get("weight_hr_l0")
     if W_hr is None:
         check_tensor("state[0]", h_0, (B, H))
     check_parameters(params, lstm_shapes(I, H, None if W_hr is None else P), x)
