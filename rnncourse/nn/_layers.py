@@ -1,46 +1,34 @@
-"""Layers, directions, parameters and noise around a recurrence: what all modules share."""
+"""Layers, directions and noise around a recurrence: what all modules share."""
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter, init
 from torch.nn.utils.rnn import PackedSequence
 
 from .._checks import check_choice
 from ..ops import turn
 from ._noise import check_rate, check_zoneout, drop, locked_drop, zoneout_keep
+from ._parameters import Parameters
 from ._steps import Hidden, State, from_steps, to_steps
 
 
-class Layers(torch.nn.RNNBase):
+class Layers(Parameters):
     """Runs a recurrence of `rnncourse.ops` over layers and directions, or leaves the work to torch where it can.
 
     A subclass says which recurrence (`_recurrence`), with which parameters (`_shapes`), and whether torch's own
     `forward` computes it (`_is_torch`).
     """
 
-    #: The options that torch lacks, with their defaults, in the order in which `repr` shows them.
-    _EXTRAS: ClassVar[dict[str, Any]] = {}
-    _standard = True  # the parameters are those of torch's module, so that cuDNN may have them flat
-
     def _recurrence(self) -> Callable[..., tuple[Tensor, State]]:
-        raise NotImplementedError
-
-    def _shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
         raise NotImplementedError
 
     def _is_torch(self) -> bool:
         return False
-
-    def _parts(self) -> dict[str, int]:
-        """The parts of the state and their widths."""
-        return {"h": self.hidden_size}
 
     def _complete(
         self,
@@ -69,50 +57,7 @@ class Layers(torch.nn.RNNBase):
             message = f"locked_dropout={locked_dropout} drops between layers, and num_layers=1 has nothing between"
             warnings.warn(message, stacklevel=3)
 
-        old, suffixes = dict(self._parameters), ["", "_reverse"][: 2 if self.bidirectional else 1]
-        self._flat_weights_names, self._all_weights = [], []
-        self._parameters.clear()
-        for layer in range(self.num_layers):
-            shapes = self._shapes(len(suffixes) * next(iter(self._parts().values())) if layer else self.input_size)
-            for suffix in suffixes:
-                names = {name.replace("_l0", f"_l{layer}{suffix}"): shape for name, shape in shapes.items()}
-                names = {n: shape for n, shape in names.items() if self.bias or not n.startswith("bias")}
-                for name, shape in names.items():
-                    same = name in old and old[name].shape == shape
-                    setattr(self, name, old[name] if same else Parameter(torch.empty(shape, device=device, dtype=dtype)))
-                self._all_weights.append(list(names))
-        if self.learned_state:
-            for part, size in self._parts().items():
-                shape = (self.num_layers * len(suffixes), size)
-                setattr(self, f"{part}_0", Parameter(torch.empty(shape, device=device, dtype=dtype)))
-        self._standard = [(n, p.shape) for n, p in old.items()] == [
-            (n, p.shape) for n, p in self._parameters.items() if not n.endswith("_0")
-        ]
-        self._flat_weights_names = [name for names in self._all_weights for name in names]
-        self._init_flat_weights()
-        self._reset(name for name, p in self._parameters.items() if old.get(name) is not p)
-
-    def reset_parameters(self) -> None:
-        """Draw all parameters anew, as `torch.nn` does: U(±1/sqrt(H)); norms get 1 and 0, a learned state 0."""
-        self._reset(self._parameters)
-
-    def _reset(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name.endswith("_0"):
-                init.zeros_(self._parameters[name])
-            elif "_ln_" in name:
-                init.constant_(self._parameters[name], 1.0 if name.startswith("weight") else 0.0)
-            else:
-                bound = self._bound(name)
-                init.uniform_(self._parameters[name], -bound, bound)
-
-    def _bound(self, name: str) -> float:
-        return 1 / math.sqrt(self.hidden_size)
-
-    def flatten_parameters(self) -> None:
-        """Lay the weights out for cuDNN, where they are those of `torch.nn`; else do nothing."""
-        if self._standard:
-            super().flatten_parameters()
+        self._register(device, dtype)
 
     def forward(
         self, input: Tensor | PackedSequence, hx: Hidden = None, *, generator: torch.Generator | None = None
@@ -144,7 +89,8 @@ class Layers(torch.nn.RNNBase):
         if hx is None and self.learned_state:
             hx = self._learned(input)
         rates = check_zoneout(self.zoneout, list(self._parts()))
-        dropped = self.input_dropout or self.locked_dropout or self.weight_drop or (generator and self.dropout)
+        dropped = self.input_dropout or self.locked_dropout or self.weight_drop
+        dropped = dropped or (generator is not None and self.dropout)
         if self._is_torch() and not any(rates) and not (self.training and dropped):
             return super().forward(input, hx)
         self._update_flat_weights()
@@ -191,9 +137,3 @@ class Layers(torch.nn.RNNBase):
         data = input.data if isinstance(input, PackedSequence) else input
         parts = tuple(part.to(data.dtype) for part in parts)
         return parts[0] if len(parts) == 1 else parts
-
-    def extra_repr(self) -> str:
-        """Torch's own text, then every option of this module that is not at its default."""
-        extras = {name: getattr(self, name) for name, default in self._EXTRAS.items()}
-        shown = [f"{name}={value}" for name, value in extras.items() if value != self._EXTRAS[name]]
-        return ", ".join([super().extra_repr(), *shown])

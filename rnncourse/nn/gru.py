@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -62,7 +62,7 @@ class GRU(Layers, torch.nn.GRU):
     (torch.Size([5, 4, 3]), torch.Size([1, 4, 3]))
     """
 
-    _EXTRAS = {
+    _EXTRAS: ClassVar[dict[str, Any]] = {
         "reset_after": True,
         "z_keeps": True,
         "zoneout": 0.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -69,7 +69,7 @@ class LSTM(Layers, torch.nn.LSTM):
     (torch.Size([5, 4, 3]), torch.Size([1, 4, 3]), torch.Size([1, 4, 3]))
     """
 
-    _EXTRAS = {
+    _EXTRAS: ClassVar[dict[str, Any]] = {
         "peepholes": False,
         "coupled_gates": False,
         "layer_norm": False,

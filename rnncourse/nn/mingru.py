@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from .._checks import check_choice
@@ -51,12 +50,13 @@ class MinGRU(Minimal):
 
     Source: Feng et al. (2024); chapter 31.
 
+    >>> import torch
     >>> output, h_n = MinGRU(2, 3, num_layers=2)(torch.ones(5, 4, 2))
     >>> output.shape, h_n.shape
     (torch.Size([5, 4, 3]), torch.Size([2, 4, 3]))
     """
 
-    _EXTRAS = {**Minimal._EXTRAS, "z_keeps": False}
+    _EXTRAS: ClassVar[dict[str, Any]] = {**Minimal._EXTRAS, "z_keeps": False}
 
     def __init__(
         self,

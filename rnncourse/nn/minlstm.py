@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..ops import minlstm_loop, minlstm_scan
@@ -51,6 +50,7 @@ class MinLSTM(Minimal):
 
     Source: Feng et al. (2024); chapter 31.
 
+    >>> import torch
     >>> output, h_n = MinLSTM(2, 3, bidirectional=True)(torch.ones(5, 4, 2))
     >>> output.shape, h_n.shape
     (torch.Size([5, 4, 6]), torch.Size([2, 4, 3]))

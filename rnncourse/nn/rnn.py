@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -58,7 +58,7 @@ class RNN(Layers, torch.nn.RNN):
     (torch.Size([5, 4, 3]), torch.Size([1, 4, 3]))
     """
 
-    _EXTRAS = {
+    _EXTRAS: ClassVar[dict[str, Any]] = {
         "layer_norm": False,
         "zoneout": 0.0,
         "weight_drop": 0.0,

@@ -88,7 +88,7 @@ def check_lengths(lengths: Any, T: int, B: int) -> Tensor:
         raise TypeError(f"lengths must be an integer torch.Tensor of shape ({B},), got {got}")
     if lengths.shape != (B,):
         raise ValueError(f"lengths must have shape ({B},), got {tuple(lengths.shape)}")
-    if B and not (1 <= int(lengths.min()) and int(lengths.max()) <= T):
+    if B and not (int(lengths.min()) >= 1 and int(lengths.max()) <= T):
         raise ValueError(f"lengths must lie in 1 … {T}, got {lengths.tolist()}")
     return lengths
 

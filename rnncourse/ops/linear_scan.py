@@ -1,7 +1,7 @@
 r"""The linear recurrence in Torch, in about log2 T rounds, with its derivative by hand.
 
-:math:`h_t = a_t \odot h_{t-1} + b_t`. Blelloch (1990); Martin and Cundy (2018); chapter 31; derived and written in NumPy
-in `rnncourse.reference.linear_scan_forward`.
+:math:`h_t = a_t \odot h_{t-1} + b_t`. Blelloch (1990); Martin and Cundy (2018); chapter 31; in NumPy:
+`rnncourse.reference.linear_scan_forward`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-r"""The minimal GRU as a plain loop in Torch. Feng et al. (2024); chapter 31; by hand: `rnncourse.reference.mingru_cell`.
+r"""The minimal GRU as a plain loop in Torch.
 
-All steps at once: `mingru_scan`.
+Feng et al. (2024); chapter 31; by hand: `rnncourse.reference.mingru_cell`. All steps at once: `mingru_scan`.
 """
 
 from __future__ import annotations
