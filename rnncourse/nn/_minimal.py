@@ -11,7 +11,7 @@ from ._layers import Layers
 
 
 class Minimal(Layers):
-    """Base of `MinGRU` and `MinLSTM`: `_complete`, after which the module is ready."""
+    """Base of `MinGRU` and `MinLSTM`."""
 
     _EXTRAS: ClassVar[dict[str, Any]] = {
         "nonlinearity": "linear",
@@ -22,11 +22,10 @@ class Minimal(Layers):
         "learned_state": False,
     }
 
-    def _complete(self, *, nonlinearity: Any, method: Any, **rest: Any) -> None:
+    def _choose(self, nonlinearity: Any, method: Any) -> None:
         self.mode = type(self).__name__
         self.nonlinearity = check_choice("nonlinearity", nonlinearity, tuple(CANDIDATES))
         self.method = check_choice("method", method, ("parallel", "sequential"))
-        super()._complete(**rest)
 
     def _bound(self, name: str) -> float:
         return 1 / math.sqrt(self._parameters[name.replace("bias", "weight")].shape[1])

@@ -91,9 +91,8 @@ class MinGRU(Minimal):
             dtype=dtype,
         )
         self.z_keeps = check_choice("z_keeps", z_keeps, (True, False))
+        self._choose(nonlinearity, method)
         self._complete(
-            nonlinearity=nonlinearity,
-            method=method,
             zoneout=zoneout,
             input_dropout=input_dropout,
             locked_dropout=locked_dropout,

@@ -87,9 +87,8 @@ class MinLSTM(Minimal):
             device=device,
             dtype=dtype,
         )
+        self._choose(nonlinearity, method)
         self._complete(
-            nonlinearity=nonlinearity,
-            method=method,
             zoneout=zoneout,
             input_dropout=input_dropout,
             locked_dropout=locked_dropout,

@@ -259,6 +259,10 @@ def test_bad_arguments_raise_as_torch_does(kind: str) -> None:
 def test_dropout_without_layers_warns_as_torch_does(kind: str) -> None:
     with pytest.warns(UserWarning, match="num_layers greater than 1"):
         getattr(nn, kind)(2, 3, dropout=0.5)
+
+
+@pytest.mark.parametrize("kind", list(OWN))
+def test_locked_dropout_without_layers_warns_where_it_was_asked_for(kind: str) -> None:
     with pytest.warns(UserWarning, match="locked_dropout=0.5 drops between layers") as caught:
         getattr(nn, kind)(2, 3, locked_dropout=0.5)
     assert caught[0].filename == __file__
