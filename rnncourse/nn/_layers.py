@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,13 +16,14 @@ from ..ops import turn
 from ._noise import check_rate, check_zoneout, drop, locked_drop, zoneout_keep
 from ._parameters import Parameters
 from ._steps import Hidden, State, from_steps, to_steps
+from ._torch_layer import torch_layer
 
 
 class Layers(Parameters):
     """Runs a recurrence of `rnncourse.ops` over layers and directions, or leaves the work to torch where it can.
 
-    A subclass says which recurrence (`_recurrence`), with which parameters (`_shapes`), and whether torch's own
-    `forward` computes it (`_is_torch`).
+    A subclass says which recurrence (`_recurrence`), with which parameters (`_shapes`), and whether its cell is torch's
+    (`_is_torch`): then, without zoneout, torch's `forward` runs all of it, or torch's kernel each layer between masks.
     """
 
     def _recurrence(self) -> Callable[..., tuple[Tensor, State]]:
@@ -107,6 +109,8 @@ class Layers(Parameters):
         generator: torch.Generator | None,
     ) -> tuple[Tensor, State]:
         recurrence, sizes, finals = self._recurrence(), tuple(self._parts().values()), []
+        if self._is_torch() and not any(rates):
+            recurrence = partial(torch_layer, mode=self.mode, training=self.training)
         if self.training:
             x = locked_drop(x, self.input_dropout, generator)
         for layer in range(self.num_layers):
