@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ def torch_layer(
     weights = [params[name] for name in _ORDER if name in params]
     first = [s.unsqueeze(0).contiguous() for s in state]
     rest = (first if mode == "LSTM" else first[0], weights, "bias_ih_l0" in params, 1, 0.0, training, False)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings() if x.is_cuda else nullcontext():
         if x.is_cuda:  # dropped weights are new at every call, and lie where they lie
             warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
         if lengths is None:

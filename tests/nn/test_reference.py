@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.reference.cell_checks import assert_same
 from tests.tolerances import FLOAT64
@@ -37,3 +39,15 @@ def test_packed(name: str, training: bool) -> None:
     case = Case(SETUPS[name], (6, 4, 2, 3), lengths=LENGTHS, seed=10)
     case.module.train(training)
     assert_same(by_module(case, 11), by_reference(case, 11), FLOAT64)
+
+
+@settings(max_examples=20)
+@given(
+    name=st.sampled_from(["rnn-relu", "lstm-all", "lstm-locked", "gru-locked", "mingru-all"]),
+    lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_lengths(name: str, lengths: list[int], seed: int) -> None:
+    """Equal ones too: those may lie in any order in the packed batch."""
+    case = Case(SETUPS[name], (max(lengths), len(lengths), 2, 3), lengths=np.array(lengths), seed=seed)
+    assert_same(by_module(case, seed), by_reference(case, seed), FLOAT64)
