@@ -34,7 +34,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         steps: Annotated[int | None, typer.Option(help="Train so many updates instead.", min=1)] = None,
         resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
         overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in that folder.")] = False,
-        cell: Annotated[str | None, typer.Option(help="lstm, gru or rnn.")] = None,
+        cell: Annotated[str | None, typer.Option(help="lstm, gru, rnn, mingru or minlstm.")] = None,
         embedding_size: Annotated[int | None, typer.Option(min=1)] = None,
         hidden_size: Annotated[int | None, typer.Option(min=1)] = None,
         num_layers: Annotated[int | None, typer.Option(min=1)] = None,

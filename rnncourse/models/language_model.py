@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import nn as cells
 from .._checks import check_choice, check_number
 
 __all__ = ["LanguageModel", "LanguageModelConfig"]
 
-CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS = {"rnn": cells.RNN, "lstm": cells.LSTM, "gru": cells.GRU, "mingru": cells.MinGRU, "minlstm": cells.MinLSTM}
 
 State = tuple[Tensor, ...]
 
@@ -23,7 +24,7 @@ class LanguageModelConfig:
 
     Attributes:
         vocab_size: V, how many symbols there are.
-        cell: "rnn", "lstm" or "gru".
+        cell: "rnn", "lstm", "gru", "mingru" or "minlstm", of `rnncourse.nn`.
         embedding_size: E, the width of a symbol's vector.
         hidden_size: H, the width of the state.
         num_layers: layers of the recurrence.

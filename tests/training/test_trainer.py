@@ -57,7 +57,7 @@ def test_the_same_as_a_loop_written_out():
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mingru", "minlstm"])
 def test_parts_change_nothing(cell):
     whole, parts = model(cell, num_layers=2), model(cell, num_layers=2)
     one = [step.loss for step in Trainer(whole, IDS, config())]
@@ -173,7 +173,7 @@ def test_configuration_round_trip():
     assert TrainingConfig(**config(patience=2).to_json()) == config(patience=2)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mingru", "minlstm"])
 @pytest.mark.parametrize("chunk", [1, 7, 1000])
 def test_evaluate_is_the_mean_surprise(cell, chunk):
     net = model(cell, dropout=0.5)
@@ -199,7 +199,7 @@ def test_evaluate_in_streams():
 def test_what_a_model_refuses():
     with pytest.raises(ValueError, match="tied weights need embedding_size = hidden_size, got 4 and 5"):
         LanguageModelConfig(V, "lstm", 4, 5, tied=True)
-    with pytest.raises(ValueError, match="cell must be one of 'rnn', 'lstm', 'gru', got 'LSTM'"):
+    with pytest.raises(ValueError, match="cell must be one of 'rnn', 'lstm', 'gru', 'mingru', 'minlstm', got 'LSTM'"):
         LanguageModelConfig(V, "LSTM")
     with pytest.raises(ValueError, match=r"ids must have shape \(T, B\), got \(3,\)"):
         model()(torch.zeros(3, dtype=torch.long), model().initial_state(1))
