@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "_registry": set(),
     "data": {"_checks"},
     "reference": {"_checks"},
+    "models": {"_checks", "data", "reference"},
     "training": {"_checks"},
     "analysis": {"_checks", "reference"},
     "results": {"_checks"},
