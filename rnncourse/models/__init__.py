@@ -2,6 +2,7 @@
 
 from rnncourse.models.beam import beam_search
 from rnncourse.models.cache import UnigramCacheModel
+from rnncourse.models.continuous_cache import ContinuousCacheModel, FeaturePredictor
 from rnncourse.models.generate import generate, stream
 from rnncourse.models.interface import Predictor, select_batch
 from rnncourse.models.mixture import MixtureModel
@@ -10,6 +11,8 @@ from rnncourse.models.scoring import log_probs, score
 from rnncourse.models.truncation import draw, truncated
 
 __all__ = [
+    "ContinuousCacheModel",
+    "FeaturePredictor",
     "MixtureModel",
     "NGramModel",
     "Predictor",

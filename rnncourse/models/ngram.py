@@ -81,7 +81,8 @@ class NGramModel:
         arrays = {"sizes": np.array([order, vocab_size, modified], np.int64), "symbols": symbols}
         for n, counted in enumerate(count_orders(text, len(symbols), order, modified=modified), 1):
             for part in _PARTS:
-                arrays[f"orders.{n}.{part}"] = np.asarray(getattr(counted, part))
+                dtype = np.int64 if part == "codes" else np.float64
+                arrays[f"orders.{n}.{part}"] = np.asarray(getattr(counted, part), dtype)
         return cls(arrays)
 
     def initial_state(self, batch_size: int) -> State:

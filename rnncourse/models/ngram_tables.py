@@ -33,7 +33,10 @@ class NGramTables:
         self.size = len(symbols)
         self.number = np.full(vocab_size, -1, np.int64)  # of each id among the symbols
         self.number[symbols] = np.arange(self.size)
-        self.codes = [order.codes for order in orders]
+        # All orders' n-grams in one sorted array, the codes of order n + 1 above those of order n by `stride`.
+        self.stride = max(len(order.totals) for order in orders) * self.size
+        self.codes = np.concatenate([order.codes + n * self.stride for n, order in enumerate(orders)])
+        self.offset = np.cumsum([0, *(len(order.codes) for order in orders)])
         self.first, self.followers, self.share, self.rest = [], [], [], []
         for order in orders:
             seen = order.totals > 0
@@ -58,13 +61,21 @@ class NGramTables:
         """
         symbol = self.number[ids]
         after = np.zeros((*ids.shape, contexts.shape[1]), np.int64)
+        if len(ids) == 1:  # what generation does: one search for all orders
+            after[0, :, 1:] = self._find(contexts[:, :-1], symbol[0, :, None], slice(0, contexts.shape[1] - 1))
+            return after
         for n in range(1, contexts.shape[1]):
-            before = contexts[None, :, n - 1]
-            if len(ids) > 1:
-                before = np.concatenate((before, after[:-1, :, n - 1]))
-            wanted = np.where((before < 0) | (symbol < 0), -1, before * self.size + symbol)
-            after[:, :, n] = find(self.codes[n - 1], wanted)
+            before = np.concatenate((contexts[None, :, n - 1], after[:-1, :, n - 1]))
+            after[:, :, n] = self._find(before, symbol, slice(n - 1, n))
         return after
+
+    def _find(self, context: np.ndarray, symbol: np.ndarray, orders: slice) -> np.ndarray:
+        """The numbers of n-grams (context, symbol); one order for all, or one order a column."""
+        base = np.arange(orders.start, orders.stop)
+        wanted = np.where((context < 0) | (symbol < 0), -1, context * self.size + symbol + base * self.stride)
+        first = self.offset[orders]
+        place = find(self.codes[self.offset[orders.start] : self.offset[orders.stop]], wanted)
+        return np.where(place < 0, -1, place + self.offset[orders.start] - first)
 
     def distributions(self, contexts: np.ndarray) -> np.ndarray:
         """Probabilities of the symbol that follows each of M contexts.

@@ -25,19 +25,29 @@ def log_probs(model: Predictor, ids: Tensor, state: State) -> tuple[Tensor, Stat
         ValueError: the model returned scores of another shape, NaN or +inf, or -inf for all symbols of a row.
     """
     scores, state = model(ids, state)
-    wanted = (*ids.shape, model.vocab_size)
-    if tuple(scores.shape) != wanted:
-        raise ValueError(f"the model's scores must have shape (T, B, V) = {wanted}, got {tuple(scores.shape)}")
-    scores = scores.double()
-    top = scores.max(-1).values  # NaN if any is
-    bad = ~torch.isfinite(top)
-    if bad.any():
-        t, b = (int(i) for i in bad.nonzero()[0])
+    return normalised(scores, (*ids.shape, model.vocab_size)), state
+
+
+def normalised(scores: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Log-probabilities from scores, float64, after a look at what the model returned.
+
+    Args:
+        scores: up to a constant a row.
+        shape: what they must have, (T, B, V).
+
+    Raises:
+        ValueError: another shape, NaN or +inf, or -inf for all symbols of a row.
+    """
+    if tuple(scores.shape) != shape:
+        raise ValueError(f"the model's scores must have shape (T, B, V) = {shape}, got {tuple(scores.shape)}")
+    log_p = scores.double().log_softmax(-1)
+    if log_p.sum().isnan():  # of a row with NaN or +inf, or with -inf alone, log_softmax makes NaN
+        t, b, _ = (int(i) for i in log_p.isnan().nonzero()[0])
         raise ValueError(
             "the model's scores must not be NaN or +inf, and some of each row must be above -inf, got the maximum "
-            f"{float(top[t, b])} at t={t}, b={b}"
+            f"{float(scores[t, b].max())} at t={t}, b={b}"
         )
-    return scores.log_softmax(-1), state
+    return log_p
 
 
 @torch.no_grad()

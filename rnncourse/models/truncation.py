@@ -47,7 +47,7 @@ def truncated(
     q = (log_p / temperature).softmax(-1)
     if top_k is None and (top_p is None or top_p == 1):
         return q
-    ranked, order = q.sort(-1, descending=True, stable=True)
+    ranked, order = q.sort(dim=-1, descending=True, stable=True)
     if top_k is not None:
         ranked = ranked[..., :top_k] / ranked[..., :top_k].sum(-1, keepdim=True)
         order = order[..., :top_k]
