@@ -16,7 +16,7 @@ from tests.data.texts import AWKWARD
 tokenizers = pytest.importorskip("tokenizers", reason="the extra subword is not installed")
 
 TRAIN = "The cat sat on the mat. The rat sat on the cat; 東京の猫 東京の猫 😀😀 naïve café\n" * 20
-VOCABULARY = SubwordVocabulary.from_text(TRAIN, 320)
+VOCABULARY = SubwordVocabulary.from_text(TRAIN, 290)
 
 utf8 = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -59,7 +59,7 @@ def test_a_decoder_gives_whole_characters():
 
 
 def test_merges_shorten_what_they_were_learnt_on():
-    assert len(VOCABULARY) == 320
+    assert len(VOCABULARY) == 290
     assert len(VOCABULARY.encode(TRAIN)) < 0.4 * len(TRAIN.encode())
     assert len(VOCABULARY.encode(" the")) == 1
     fewer = SubwordVocabulary.from_text("ab" * 9, 5000)
@@ -67,15 +67,15 @@ def test_merges_shorten_what_they_were_learnt_on():
 
 
 def test_training_is_repeatable_and_json_keeps_it():
-    again = SubwordVocabulary.from_text(TRAIN, 320)
+    again = SubwordVocabulary.from_text(TRAIN, 290)
     assert again == VOCABULARY
     assert hash(again) == hash(VOCABULARY)
-    assert SubwordVocabulary.from_text(TRAIN, 300) != VOCABULARY
+    assert SubwordVocabulary.from_text(TRAIN, 280) != VOCABULARY
     stored = json.loads(json.dumps(VOCABULARY.to_json()))
     for back in (SubwordVocabulary.from_json(stored), vocabulary_from_json(stored)):
         assert back == VOCABULARY
         assert np.array_equal(back.encode(AWKWARD["two kilobytes"]), VOCABULARY.encode(AWKWARD["two kilobytes"]))
-    assert repr(back) == "SubwordVocabulary of 320 symbols"
+    assert repr(back) == "SubwordVocabulary of 290 symbols"
 
 
 def test_the_package_is_named_when_it_is_missing(monkeypatch):
@@ -101,9 +101,9 @@ def test_the_package_is_named_when_it_is_missing(monkeypatch):
         (lambda: SubwordVocabulary.from_text("a", 300.0), TypeError, "size must be an integer"),
         (lambda: VOCABULARY.encode("ab\ud800"), ValueError, r"text must be .*U\+D800 at position 2"),
         (lambda: VOCABULARY.encode(b"a"), TypeError, "text must be a str, got bytes"),
-        (lambda: VOCABULARY.decode([320]), ValueError, "ids must lie in 0 … 319, got 320"),
+        (lambda: VOCABULARY.decode([290]), ValueError, "ids must lie in 0 … 289, got 290"),
         (lambda: VOCABULARY.decode(np.ones(2)), TypeError, "ids must be an integer"),
-        (lambda: VOCABULARY.decoder().push(320), ValueError, "id must lie in 0 … 319, got 320"),
+        (lambda: VOCABULARY.decoder().push(290), ValueError, "id must lie in 0 … 289, got 290"),
         (lambda: SubwordVocabulary("{}"), ValueError, "tokenizer must be what tokenizers.Tokenizer.to_str gives"),
         (lambda: SubwordVocabulary(3), TypeError, "tokenizer must be a str of JSON"),
         (lambda: SubwordVocabulary(foreign()), ValueError, "tokenizer must have all 256 bytes"),

@@ -31,7 +31,7 @@ def test_decode_inverts_encode(text):
 @pytest.mark.parametrize("name", AWKWARD)
 def test_awkward_texts(name):
     text = AWKWARD[name]
-    vocabulary = WordVocabulary.from_text(text + "x")
+    vocabulary = WordVocabulary.from_text(text + " x")
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
