@@ -102,6 +102,7 @@ def test_a_stop_ends_a_text_and_is_its_last_symbol():
     model = walk(9)
     assert list(stream(model, ids(2), stop=5, temperature=0)) == [3, 4, 5]
     assert list(stream(model, ids(2), 2, stop=5, temperature=0)) == [3, 4]
+    assert list(stream(model, ids(4), 9, stop=5, temperature=0)) == [5]
     assert list(stream(model, ids(5), 2, stop=5, temperature=0)) == [6, 7]  # in a prompt it ends nothing
     prompts = [ids(2), ids(0, 1, 4), ids(3)]
     assert generate(model, prompts, 20, stop=6, temperature=0).T.tolist() == [[3, 4, 5, 6], [5, 6, 6, 6], [4, 5, 6, 6]]
@@ -109,6 +110,8 @@ def test_a_stop_ends_a_text_and_is_its_last_symbol():
     assert generate(model, prompts, 3, stop=6, temperature=0).T.tolist() == [[3, 4, 5], [5, 6, 6], [4, 5, 6]]
     assert generate(model, [ids(6), ids(8, 8, 8)], 3, stop=8, temperature=0).T.tolist() == [[7, 8], [8, 8]]
     assert generate(model, [ids(5)], 4, stop=6, temperature=0).tolist() == [[6]]
+    # After 5 the model would stop; but the prompt goes on there, while the other one is continued already.
+    assert generate(model, [ids(0), ids(5, 0, 1)], 3, stop=6, temperature=0).T.tolist() == [[1, 2, 3], [2, 3, 4]]
 
 
 def test_a_stop_drawn_after_a_stop_changes_nothing():
