@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from rnncourse import reference
-from rnncourse.models import NGramModel, UnigramCacheModel, generate, stream, truncated
+from rnncourse.models import NGramModel, UnigramCacheModel, beam_search, generate, score, stream, truncated
 from tests.models.standin import Elman, Table, generator, ids
 from tests.tolerances import FLOAT64, assert_close
 
@@ -145,6 +145,19 @@ def test_a_stream_is_lazy_and_leaves_the_callers_settings():
     state = torch.random.get_rng_state()
     next(symbols)
     assert torch.equal(state, torch.random.get_rng_state())  # nothing global is drawn from
+
+
+def test_nothing_is_kept_for_gradients():
+    class Watched(Elman):
+        def __call__(self, ids, state):
+            assert not torch.is_grad_enabled()
+            return super().__call__(ids, state)
+
+    model = Watched(4)
+    assert list(stream(model, ids(0), 3, generator=generator()))
+    generate(model, [ids(0), ids(1, 2)], 3, generator=generator())
+    beam_search(model, ids(0, 1), beam_size=2, max_length=3)
+    score(model, ids(0, 1, 2))
 
 
 def test_a_stream_keeps_the_last_state_alone():
