@@ -161,9 +161,7 @@ class SubwordDecoder:
 
     def finish(self) -> str:
         """U+FFFD for a character that was not completed, else ""; then the decoder is as new."""
-        left = self._decoder.decode(b"", final=True)
-        self._decoder.reset()
-        return left
+        return self._decoder.decode(b"", final=True)
 
 
 def _byte_characters() -> list[str]:
