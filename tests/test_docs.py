@@ -73,7 +73,8 @@ def complaint(thing: Any) -> str:
         return "the docstring must begin with a sentence"
     if inspect.isclass(thing) and issubclass(thing, BaseException) and "__init__" not in vars(thing):
         return ""
-    names, wanted = documented(docstring), parameters(thing)
+    # A protocol says what others have: nobody makes one.
+    names, wanted = documented(docstring), [] if getattr(thing, "_is_protocol", False) else parameters(thing)
     if inspect.isclass(thing) and names is None and (attributes := documented(docstring, "Attributes")):
         required = wanted if dataclasses.is_dataclass(thing) else []
         source = inspect.getsource(thing)

@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "reference": {"_checks"},
     "ops": {"_checks"},
     "nn": {"_checks", "ops"},
-    "models": {"_checks", "nn"},
+    "models": {"_checks", "data", "reference", "nn"},
     "training": {"_checks", "data", "models"},
     "analysis": {"_checks", "reference"},
     "results": {"_checks"},

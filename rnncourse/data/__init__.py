@@ -1,9 +1,26 @@
 """Texts, vocabularies and batches. Loads NumPy alone; what downloads is imported when something is downloaded."""
 
 from rnncourse.data.batches import Batches, batches
+from rnncourse.data.codec import Codec, Decoder, vocabulary_from_json
 from rnncourse.data.errors import DataError
+from rnncourse.data.subwords import SubwordVocabulary
 from rnncourse.data.synthetic import adding
 from rnncourse.data.text import TEXT_NAMES, Text, load_text
 from rnncourse.data.vocabulary import Vocabulary
+from rnncourse.data.words import WordVocabulary
 
-__all__ = ["TEXT_NAMES", "Batches", "DataError", "Text", "Vocabulary", "adding", "batches", "load_text"]
+__all__ = [
+    "TEXT_NAMES",
+    "Batches",
+    "Codec",
+    "DataError",
+    "Decoder",
+    "SubwordVocabulary",
+    "Text",
+    "Vocabulary",
+    "WordVocabulary",
+    "adding",
+    "batches",
+    "load_text",
+    "vocabulary_from_json",
+]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rnncourse._checks import check_ids
+from rnncourse.data.codec import TextDecoder, check_fields, ids_array
 
 __all__ = ["Vocabulary"]
 
@@ -98,10 +100,30 @@ class Vocabulary:
             TypeError: not integers.
             ValueError: not one-dimensional, or an id outside 0 … V - 1.
         """
-        if not isinstance(ids, np.ndarray):
-            ids = np.array(ids) if len(ids) else np.zeros(0, int)
-        ids = check_ids("ids", ids, ("T",), len(self))
+        ids = check_ids("ids", ids_array(ids), ("T",), len(self))
         return "".join([self.symbols[i] for i in ids.tolist()])
+
+    def decoder(self) -> TextDecoder:
+        """A decoder that takes one id after another and gives its character."""
+        return TextDecoder(self.symbols)
+
+    def to_json(self) -> dict[str, Any]:
+        """The vocabulary as JSON can hold it."""
+        return {"kind": "characters", "symbols": list(self.symbols), "unknown": self.unknown}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Vocabulary:
+        """The vocabulary that `to_json` described.
+
+        Args:
+            data: what it returned.
+
+        Raises:
+            TypeError: not a mapping, or symbols that are not characters.
+            ValueError: other keys, or symbols that cannot be a vocabulary's.
+        """
+        data = check_fields(data, "characters", ("symbols", "unknown"))
+        return cls(tuple(data["symbols"]), data["unknown"])
 
     def _missing(self, text: str, position: int) -> str:
         character = text[position]

@@ -1,5 +1,31 @@
-"""Models of text in Torch, behind one interface."""
+"""Language models behind one interface, and what is done with any of them: scoring, mixing, generating. Loads Torch."""
 
+from rnncourse.models.beam import beam_search
+from rnncourse.models.cache import UnigramCacheModel
+from rnncourse.models.continuous_cache import ContinuousCacheModel, FeaturePredictor
+from rnncourse.models.generate import generate, stream
+from rnncourse.models.interface import Predictor, select_batch
 from rnncourse.models.language_model import LanguageModel, LanguageModelConfig
+from rnncourse.models.mixture import MixtureModel
+from rnncourse.models.ngram import NGramModel
+from rnncourse.models.scoring import log_probs, score
+from rnncourse.models.truncation import draw, truncated
 
-__all__ = ["LanguageModel", "LanguageModelConfig"]
+__all__ = [
+    "ContinuousCacheModel",
+    "FeaturePredictor",
+    "LanguageModel",
+    "LanguageModelConfig",
+    "MixtureModel",
+    "NGramModel",
+    "Predictor",
+    "UnigramCacheModel",
+    "beam_search",
+    "draw",
+    "generate",
+    "log_probs",
+    "score",
+    "select_batch",
+    "stream",
+    "truncated",
+]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnncourse.data import Vocabulary
+from rnncourse.data import Vocabulary, vocabulary_from_json
+from tests.data.texts import AWKWARD
 
 anything = st.text(st.characters(exclude_categories=[]), min_size=1)  # surrogates too
 
@@ -108,3 +110,32 @@ def test_other_mistakes():
         Vocabulary.from_text(b"abc")
     with pytest.raises(TypeError, match="text must be a str, got list"):
         Vocabulary("abc").encode(["a"])
+
+
+@given(anything, st.sampled_from([None, "\ufffd"]))
+def test_to_json_and_back(text, unknown):
+    vocabulary = Vocabulary.from_text(text, unknown=unknown)
+    stored = json.loads(json.dumps(vocabulary.to_json()))
+    assert Vocabulary.from_json(stored) == vocabulary == vocabulary_from_json(stored)
+
+
+def test_a_decoder_takes_one_id_after_another():
+    decoder = Vocabulary("a猫😀").decoder()
+    assert [decoder.push(i) for i in (2, np.int64(0), 1)] == ["😀", "a", "猫"]
+    assert decoder.finish() == ""
+    with pytest.raises(ValueError, match="id must lie in 0 … 2, got 3"):
+        decoder.push(3)
+    with pytest.raises(TypeError, match=r"id must be an integer, got 1\.0"):
+        decoder.push(1.0)
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_awkward_texts(name):
+    text = AWKWARD[name]
+    vocabulary = Vocabulary.from_text(text + "x")
+    decoder = vocabulary.decoder()
+    assert (
+        "".join([decoder.push(i) for i in vocabulary.encode(text)])
+        == text
+        == vocabulary.decode(vocabulary.encode(text))
+    )
