@@ -70,7 +70,8 @@ lab: $(STAMP)  ## open the chapters in JupyterLab
 	$(PY) -m jupyter lab --notebook-dir=chapters $(LAB)
 
 bench: $(STAMP)  ## time the NumPy reference beside PyTorch on this machine
-	$(PY) -m rnncourse bench reference
+	@mkdir -p _build
+	$(PY) -m rnncourse bench reference --output _build/bench_reference.json
 
 lint: $(STAMP)  ## ruff and spelling, notebooks too
 	$(PY) -m ruff check .

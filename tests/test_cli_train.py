@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -44,11 +45,12 @@ def test_from_a_text_to_a_loss(text, tmp_path, monkeypatch):
     assert sorted(p.name for p in folder.iterdir()) == [
         "checkpoint.previous.safetensors",
         CHECKPOINT,
+        "companion.safetensors",
         "history.csv",
         "history.json",
     ]
-    assert "my text.txt: 3,600 symbols to train on, 400 to validate, 7 kinds" in done.output
-    assert "hidden_size = 64: for 3,600 symbols of training text" in done.output
+    assert "my text.txt: 3,528 symbols to train on, 400 to validate, 8 kinds" in done.output
+    assert "hidden_size = 64: for 3,528 symbols of training text" in done.output
     best = json.loads((folder / "history.json").read_text())
     assert f"{min(row['validation_loss'] for row in best):.4f} nats a symbol" in done.output
 
@@ -64,7 +66,7 @@ def test_from_a_text_to_a_loss(text, tmp_path, monkeypatch):
     other.write_text("abc abc")
     assert invoke("evaluate", "runs/my-text", other).output.startswith("7 symbols: ")
     other.write_text("xyz")
-    assert "text has the character 'x'" in refused("evaluate", "runs/my-text", other)
+    assert invoke("evaluate", "runs/my-text", other).output.startswith("3 symbols: ")
 
 
 def test_what_is_asked_for_is_done(text, tmp_path):
@@ -140,16 +142,64 @@ def test_no_text(tmp_path, content, message):
     assert not (tmp_path / "run").exists()
 
 
-def test_what_does_not_go(text, tmp_path):
+def test_what_does_not_go(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert "neither the name of a text" in refused("train", "nothing.txt")
     assert "there is no checkpoint" in refused("train", text, "--output", tmp_path / "none", "--resume")
     assert "there is no checkpoint" in refused("evaluate", tmp_path)
     assert "--seconds and --steps do not go together" in refused("train", text, "--seconds", 3, "--steps", 3)
     assert "cell must be one of 'rnn', 'lstm', 'gru'" in refused("train", text, "--cell", "LSTM", *QUICK)
-    assert "tied weights need" in refused("train", text, "--tied", *QUICK)
+    assert "tied weights need" in refused("train", text, "--tied", "--embedding-size", 5, *QUICK)
+    assert not (tmp_path / "runs").exists()
     assert "cannot write to" in refused("train", text, "--output", text / "run", *QUICK)
 
 
-def test_a_loss_that_is_not_finite(text, tmp_path):
-    said = refused("train", text, "--output", tmp_path / "run", "--steps", 60, "--learning-rate", "1e30")
+def test_too_large_a_learning_rate(text, tmp_path):
+    said = refused(
+        "train", text, "--output", tmp_path / "run", "--steps", 60, "--learning-rate", "1e38", "--cell", "rnn"
+    )
     assert "Try a learning rate of" in said
+    done = invoke("train", text, "--output", tmp_path / "other", "--learning-rate", "1e6", "--ngram", 0, *QUICK)
+    assert "That is worse than guessing: try a smaller --learning-rate." in done.output
+    assert "perplexity inf" in invoke("evaluate", tmp_path / "other").output
+
+
+def test_counts_are_mixed_in(text, tmp_path):
+    done = invoke("train", text, "--output", tmp_path / "run", *QUICK)
+    said = re.search(r"the network ([\d.]+), 7-grams ([\d.]+), both ([\d.]+); the network's weight is", done.output)
+    network, counts, both = map(float, said.groups())
+    assert both < max(network, counts)
+    assert f"{both} nats" in invoke("evaluate", tmp_path / "run").output.replace("0 nats", " nats")
+    assert f"{network:.4f} nats" in invoke("evaluate", tmp_path / "run", "--network").output
+    done = invoke("train", text, "--output", tmp_path / "alone", "--ngram", 0, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "alone" / "companion.safetensors").exists()
+    assert "3,600 symbols to train on" in done.output
+
+
+def test_generate(text, tmp_path):
+    folder = tmp_path / "run"
+    assert invoke("train", text, "--output", folder, *QUICK).exit_code == 0
+    options = ["--length", 40, "--seed", 3, "--prompt", "ab"]
+    once, again = (invoke("generate", folder, *options).output for _ in range(2))
+    assert once == again
+    assert once.startswith("ab")
+    assert len(once) == 2 + 40 + 1
+    assert once != invoke("generate", folder, *options[:3], 4, *options[4:]).output
+    greedy = [invoke("generate", folder, *options, *more).output for more in (["--temperature", 0], ["--top-k", 1])]
+    assert greedy[0] == greedy[1]
+    assert invoke("generate", folder, "--network", *options).exit_code == 0
+    assert "there is no checkpoint" in refused("generate", tmp_path)
+    assert "top_p" in refused("generate", folder, "--top-p", 1.5)
+    assert "prompt must hold at least one symbol" in refused("generate", folder, "--prompt", "")
+
+
+def test_pieces_for_the_weights():
+    from rnncourse.training.companion import held_out_for_weights
+
+    for N in (3, 4, 50, 999, 1000, 20_000, 100_003):
+        train, apart = held_out_for_weights(np.arange(N))
+        assert sorted([*train, *apart]) == list(range(N))
+        assert len(apart) == max(2, round(0.02 * N)) or abs(len(apart) - 0.02 * N) <= 20
+        assert len(train) >= 1
+    assert len(np.flatnonzero(np.diff(apart) > 1)) == 19

@@ -86,8 +86,9 @@ def lyapunov_exponents(J: np.ndarray) -> np.ndarray:
     .. math::
         \lambda_1 = \lim_{T \to \infty} \frac{1}{T} \log \lVert J_T \cdots J_1 \rVert
 
-    below 0 gradients vanish, above 0 they explode and the state is chaotic. For J_t = W, always the same, it is the
-    logarithm of the spectral radius. The directions are kept apart by a QR decomposition at every step.
+    below 0 gradients vanish, above 0 they explode and the state, if it stays bounded, is chaotic. For J_t = W, always
+    the same, it is the logarithm of the spectral radius. The directions are kept apart by a QR decomposition at every
+    step.
 
     Args:
         J: one sequence's Jacobians in the order of time, of shape (T, H, H), T at least 1. What stands before the

@@ -1,8 +1,11 @@
-"""The commands `train` and `evaluate`: a language model of a text, from nothing to a checkpoint, and its loss."""
+"""The commands `train`, `evaluate` and `generate`: a language model of a text, its loss, and text from it."""
 
+import math
 import os
 import re
+import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from rnncourse.training.run import Run
 
 INTERRUPTED = 130
+ORDER = 7
+COUNTING = 4  # how many times counting once takes what stands beside it: counting twice, weights, reading
 
 
 def add_commands(app: "typer.Typer", fail: Any) -> None:
@@ -35,22 +40,25 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
         overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in that folder.")] = False,
         cell: Annotated[str | None, typer.Option(help="lstm, gru, rnn, mingru or minlstm.")] = None,
-        embedding_size: Annotated[int | None, typer.Option(min=1)] = None,
-        hidden_size: Annotated[int | None, typer.Option(min=1)] = None,
-        num_layers: Annotated[int | None, typer.Option(min=1)] = None,
-        dropout: Annotated[float | None, typer.Option(min=0)] = None,
+        embedding_size: Annotated[int | None, typer.Option(help="Width of a symbol's vector (E).", min=1)] = None,
+        hidden_size: Annotated[int | None, typer.Option(help="Width of the state (H).", min=1)] = None,
+        num_layers: Annotated[int | None, typer.Option(help="Layers of the recurrence (default: 1).", min=1)] = None,
+        dropout: Annotated[float | None, typer.Option(help="Share of units zeroed in training.", min=0)] = None,
         tied: Annotated[bool, typer.Option("--tied", help="The readout's weight is the embedding's.")] = False,
         window: Annotated[int | None, typer.Option(help="Steps that gradients go back (T).", min=1)] = None,
         batch_size: Annotated[int | None, typer.Option(help="Streams side by side (B).", min=1)] = None,
-        learning_rate: Annotated[float | None, typer.Option()] = None,
-        weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
+        learning_rate: Annotated[float | None, typer.Option(help="The largest (default: 0.01).")] = None,
+        weight_decay: Annotated[float | None, typer.Option(help="Of AdamW (default: 0).", min=0)] = None,
         max_norm: Annotated[float | None, typer.Option(help="Clip the gradient's norm.")] = None,
         average: Annotated[float | None, typer.Option(help="Decay of an average of the weights.")] = None,
         evaluations: Annotated[int | None, typer.Option(help="How many times to evaluate.", min=1)] = None,
         patience: Annotated[int | None, typer.Option(help="Stop after so many without a better loss.", min=1)] = None,
-        seed: Annotated[int | None, typer.Option(min=0)] = None,
+        seed: Annotated[int | None, typer.Option(help="Of weights and dropout (default: 0).", min=0)] = None,
+        ngram: Annotated[
+            int, typer.Option(help="Mix in counts of N-grams of this order; 0: the network alone.", min=0)
+        ] = ORDER,
         validation: Annotated[float, typer.Option(help="The share of the text held out.", min=0)] = 0.1,
-        threads: Annotated[int | None, typer.Option(help="Processor threads (default: all cores).", min=1)] = None,
+        threads: Annotated[int | None, typer.Option(help="Processor threads (default: what is faster).", min=1)] = None,
     ) -> None:
         """Train a recurrent language model on a text. Without options it picks sizes and says why."""
         import torch
@@ -60,6 +68,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         from rnncourse.training.trainer import TrainingError
 
         torch.set_num_threads(threads or _cores())
+        trial = (threads,) if threads else tuple({1, _cores()})
         folder = output or Path("runs") / re.sub(r"\W+", "-", Path(text).stem).strip("-")
         sizes = {
             "cell": cell,
@@ -78,6 +87,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             "patience": patience,
             "seed": seed,
         }
+        run = None
         try:
             if resume:
                 given = [f"--{name.replace('_', '-')}" for name, value in sizes.items() if value is not None]
@@ -85,18 +95,28 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
                     fail(f"--resume takes the run's own options: leave out {', '.join(given) or 'the time'}")
                 run = _resumed(text, folder, validation)
             else:
-                run = _begun(text, folder, validation, sizes, seconds, steps, overwrite, fail)
+                run = _begun(text, folder, validation, sizes, ngram, seconds, steps, trial, overwrite, fail)
             _go(run)
+            mixed = _mix_in(run)
         except (DataError, CheckpointError, TrainingError, ValueError, TypeError) as error:
             fail(str(error))
         except OSError as error:
             fail(f"cannot write to {folder}: {error.strerror}")
         except KeyboardInterrupt:
+            if run is None:
+                typer.echo("\nInterrupted. Nothing was trained.", err=True)
+                raise typer.Exit(INTERRUPTED) from None
             typer.echo(f"\nInterrupted after {run.trainer.done:,} updates, all kept in {folder}.", err=True)
-            typer.echo(f"Go on with: rnncourse train {text} --output {folder} --resume", err=True)
+            command = shlex.join(["rnncourse", "train", text, "--output", str(folder), "--resume"])
+            typer.echo(f"Go on with: {command}", err=True)
             raise typer.Exit(INTERRUPTED) from None
-        typer.echo(f"\nBest validation loss: {run.best['loss']:.4f} nats a symbol, after {run.best['step']:,} updates.")
-        typer.echo(f"Written to {folder}. Try: rnncourse evaluate {folder}")
+        best, when = run.best["loss"], run.best["step"]
+        typer.echo(f"\nBest validation loss, read in pieces: {best:.4f} nats a symbol, after {when:,} updates.")
+        if best > math.log(run.model.vocab_size):
+            typer.echo("That is worse than guessing: try a smaller --learning-rate.", err=True)
+        if mixed:
+            typer.echo(mixed)
+        typer.echo(f"Written to {folder}. Try: rnncourse generate {folder}")
 
     @app.command(epilog="Examples:\n\nrnncourse evaluate runs/shakespeare\n\nrnncourse evaluate runs/my other.txt")
     def evaluate(
@@ -104,35 +124,81 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         text: Annotated[
             str | None, typer.Argument(help="Another text, read whole. Without it: the run's own validation split.")
         ] = None,
+        network: Annotated[bool, typer.Option("--network", help="The network alone, without the counts.")] = False,
     ) -> None:
         """The mean surprise of a model, in nats and bits a symbol: the whole text in one stream, the state carried."""
-        import math
-
         import torch
 
         from rnncourse.data import DataError, load_text
-        from rnncourse.training import evaluate as measure
+        from rnncourse.models import score
         from rnncourse.training.checkpoint import CheckpointError
-        from rnncourse.training.run import load_model
+        from rnncourse.training.run import CHECKPOINT, load_model, load_predictor
 
         torch.set_num_threads(1)  # one stream is a chain of small products
         try:
-            model, vocabulary, checkpoint = load_model(run)
+            model, vocabulary, checkpoint = (load_model if network else load_predictor)(run)
+            if checkpoint.path.name != CHECKPOINT:
+                typer.echo(f"{run / CHECKPOINT} is damaged: this is the one before it.", err=True)
             said = checkpoint.meta["text"]
             if text is None:
-                loaded = load_text(said["origin"], validation=said["validation"])
+                try:
+                    loaded = load_text(said["origin"], validation=said["validation"])
+                except DataError as error:
+                    fail(f"{error} Or name another text to measure: rnncourse evaluate {run} TEXT")
                 if loaded.sha256 != said["sha256"]:
                     fail(f"{said['origin']} is not the text that {run} was trained on: name a text")
                 read = loaded.validation
             else:
                 read = load_text(text, validation=0).train
-            loss = measure.evaluate(model, vocabulary.encode(read))
+            loss = -score(model, torch.from_numpy(vocabulary.encode(read))).mean().item()
         except (DataError, CheckpointError, ValueError) as error:
             fail(str(error))
         typer.echo(
             f"{len(read):,} symbols: {loss:.4f} nats a symbol, {loss / math.log(2):.4f} bits, "
-            f"perplexity {math.exp(loss):.3f}"
+            f"perplexity {math.exp(loss) if loss < 700 else math.inf:.3f}"
         )
+
+    @app.command(
+        epilog='Examples:\n\nrnncourse generate runs/shakespeare\n\nrnncourse generate runs/my --prompt "Once" '
+        "--length 2000 --temperature 0.7 --seed 3"
+    )
+    def generate(
+        run: Annotated[Path, typer.Argument(help="The folder that `rnncourse train` wrote.")],
+        prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "\n",
+        length: Annotated[int, typer.Option(help="How many symbols.", min=0)] = 500,
+        temperature: Annotated[float, typer.Option(help="0: always the likeliest.", min=0)] = 0.8,
+        top_k: Annotated[int | None, typer.Option(help="Draw from the k likeliest.", min=1)] = None,
+        top_p: Annotated[float | None, typer.Option(help="Draw from the fewest that have this probability.")] = None,
+        seed: Annotated[int | None, typer.Option(help="For the same text again.", min=0)] = None,
+        network: Annotated[bool, typer.Option("--network", help="The network alone, without the counts.")] = False,
+    ) -> None:
+        """Text from a model, as it comes."""
+        import torch
+
+        from rnncourse.models import stream
+        from rnncourse.training.checkpoint import CheckpointError
+        from rnncourse.training.run import load_model, load_predictor
+
+        torch.set_num_threads(1)
+        generator = torch.Generator()
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        try:
+            model, vocabulary, _ = (load_model if network else load_predictor)(run)
+            ids = torch.from_numpy(vocabulary.encode(prompt))
+            options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+            decoder = vocabulary.decoder()
+            typer.echo(prompt, nl=False)
+            for id in stream(model, ids, length, generator=generator, **options):
+                typer.echo(decoder.push(id), nl=False)
+        except (CheckpointError, ValueError) as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            typer.echo()
+            raise typer.Exit(INTERRUPTED) from None
+        typer.echo()
 
 
 def _begun(
@@ -140,36 +206,53 @@ def _begun(
     folder: Path,
     validation: float,
     sizes: dict[str, Any],
+    order: int,
     seconds: float | None,
     steps: int | None,
+    trial: tuple[int, ...],
     overwrite: bool,
     fail: Any,
 ) -> "Run":
     """A new run; picks what was not given and says why."""
     import dataclasses
 
+    import torch
+
     from rnncourse.models import LanguageModelConfig
+    from rnncourse.training.companion import held_out_for_weights
     from rnncourse.training.config import TrainingConfig
-    from rnncourse.training.pick import pick, steps_for
+    from rnncourse.training.pick import EPOCHS, pick, steps_for
     from rnncourse.training.run import CHECKPOINT, Run, seed_model
 
     if seconds and steps:
         fail("--seconds and --steps do not go together")
     if (folder / CHECKPOINT).exists() and not overwrite:
         fail(f"{folder} holds a run: go on with --resume, begin anew with --overwrite, or name another --output")
-    said, vocabulary, train, held_out = _read(text, validation)
+    start = time.perf_counter()
+    said, vocabulary, whole, held_out = _read(text, validation)
+    said["ngram"] = order
+    train, for_weights = held_out_for_weights(whole) if order else (whole, None)
     chosen, reasons = pick(len(train), len(vocabulary), **sizes)
     print(f"{said['name']}: {len(train):,} symbols to train on, {len(held_out):,} to validate, {len(vocabulary)} kinds")
     print("\n".join(f"  {reason}" for reason in reasons))
     names = {field.name for field in dataclasses.fields(LanguageModelConfig)}
     model = LanguageModelConfig(len(vocabulary), **{k: v for k, v in chosen.items() if k in names})
     options = {k: v for k, v in chosen.items() if k not in names}
-    evaluations = min(options.get("evaluations", 5), steps or 10**9)
+    evaluations, threads = min(options.get("evaluations", 5), steps or 10**9), max(trial)
     config = TrainingConfig(**options | {"steps": steps or 10**6, "evaluations": evaluations})
+    if for_weights is not None:
+        print(
+            f"  ngram = {order}: counts are mixed in; their weight is found on {len(for_weights):,} symbols kept apart"
+        )
     if not steps:
         budget = seconds or 60.0
-        config = dataclasses.replace(config, steps=steps_for(budget, model, config, train, held_out))
-        print(f"  steps = {config.steps:,}: what fits into {budget:g} seconds here, after a short trial")
+        left = budget - COUNTING * _counting(whole, len(vocabulary), order) - (time.perf_counter() - start)
+        fits, threads = steps_for(left, model, config, train, held_out, threads=trial)
+        config = dataclasses.replace(config, steps=fits)
+        print(f"  steps = {fits:,}: what fits into {budget:g} seconds here, or {EPOCHS} epochs")
+        print(f"  threads = {threads}: the faster in a short trial")
+    torch.set_num_threads(threads)
+    said["threads"] = threads
     folder.mkdir(parents=True, exist_ok=True)
     net = seed_model(model, config.seed)
     print(f"  {sum(p.numel() for p in net.parameters()):,} parameters")
@@ -178,13 +261,21 @@ def _begun(
 
 def _resumed(text: str, folder: Path, validation: float) -> "Run":
     """A run taken up again."""
+    import torch
+
     from rnncourse.models import LanguageModelConfig
     from rnncourse.training.checkpoint import load_latest
+    from rnncourse.training.companion import held_out_for_weights
     from rnncourse.training.config import TrainingConfig
     from rnncourse.training.run import CHECKPOINT, Run, seed_model
 
     checkpoint = load_latest(folder / CHECKPOINT)
-    said, vocabulary, train, held_out = _read(text, checkpoint.meta["text"]["validation"])
+    before = checkpoint.meta["text"]
+    said, vocabulary, train, held_out = _read(text, before["validation"])
+    said |= {"ngram": before["ngram"], "threads": before["threads"]}
+    torch.set_num_threads(before["threads"])  # another number would round differently
+    if said["ngram"]:
+        train, _ = held_out_for_weights(train)
     config = TrainingConfig(**checkpoint.meta["config"])
     model = seed_model(LanguageModelConfig(**checkpoint.meta["model"]), config.seed)
     run = Run(folder, said, vocabulary, train, held_out, model, config)
@@ -203,9 +294,7 @@ def _read(text: str, validation: float) -> tuple[dict[str, Any], Any, Any, Any]:
             f"{loaded.name} is too short: {len(loaded.train)} symbols to train on and {len(loaded.validation)} to "
             "validate; at least 3 and 2 are needed."
         )
-    known = set(loaded.train)
-    unknown = None if known.issuperset(loaded.validation) else "\ufffd"
-    vocabulary = Vocabulary.from_text(loaded.train, unknown=unknown)
+    vocabulary = Vocabulary.from_text(loaded.train, unknown="\ufffd")  # other texts may have other symbols
     origin = text if text in TEXT_NAMES else str(Path(text).resolve())
     said = {"name": loaded.name, "origin": origin, "sha256": loaded.sha256, "validation": validation}
     return said, vocabulary, vocabulary.encode(loaded.train), vocabulary.encode(loaded.validation)
@@ -230,6 +319,36 @@ def _go(run: "Run") -> None:
             )
 
         run.go(on_step=on_step, on_row=on_row)
+
+
+def _counting(train: Any, vocab_size: int, order: int) -> float:
+    """Seconds that counting the training text takes."""
+    from rnncourse.models import NGramModel
+
+    start = time.perf_counter()
+    if order:
+        NGramModel.fit(train, order=order, vocab_size=vocab_size, modified=True)
+    return time.perf_counter() - start
+
+
+def _mix_in(run: "Run") -> str:
+    """Put the counts beside the finished network, and say what the mixture is worth."""
+    import torch
+
+    from rnncourse.models import score
+    from rnncourse.training.companion import fit_companion
+    from rnncourse.training.run import load_model
+
+    if not run.text["ngram"]:
+        return ""
+    _, _, whole, held_out = _read(run.text["origin"], run.text["validation"])
+    companion = fit_companion(load_model(run.folder)[0], whole, order=run.text["ngram"])
+    companion.save(run.folder)
+    ids = torch.from_numpy(held_out)
+    network = load_model(run.folder)[0]
+    models = {"the network": network, f"{run.text['ngram']}-grams": companion.ngram, "both": companion.beside(network)}
+    losses = [f"{name} {-score(model, ids).mean():.4f}" for name, model in models.items()]
+    return f"In one stream, nats a symbol: {', '.join(losses)}; the network's weight is {companion.weights[0]:.2f}."
 
 
 def _cores() -> int:

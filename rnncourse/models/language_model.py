@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .. import nn as cells
 from .._checks import check_choice, check_number
+from .interface import select_batch
 
 __all__ = ["LanguageModel", "LanguageModelConfig"]
 
@@ -136,6 +137,18 @@ class LanguageModel(nn.Module):
         x = self.dropout(self.embedding(ids))
         output, last = self.rnn(x, state if self.config.cell == "lstm" else state[0])
         return self.readout(self.dropout(output)), last if isinstance(last, tuple) else (last,)
+
+    def select(self, state: State, index: Tensor) -> State:
+        """The state of some of the texts, in another order or repeatedly.
+
+        Args:
+            state: of B texts.
+            index: int64 of shape (K,), each in 0 … B - 1.
+
+        Returns:
+            The state of K texts.
+        """
+        return select_batch(state, index, dim=1)
 
     @torch.no_grad()
     def _start_recurrence(self) -> None:

@@ -49,7 +49,7 @@ def beam_search(
 ) -> list[Hypothesis]:
     r"""Keep the `beam_size` likeliest beginnings of each length; return the best of all that came to an end.
 
-    Among hypotheses y of different lengths the sum of log-probabilities favours short ones, so that they are ranked by
+    Among hypotheses y of different lengths the sum of log-probabilities favours short ones, so they are ranked by
 
     .. math::
         s(y) = \frac{\log P(y)}{\mathrm{lp}(|y|)}, \qquad

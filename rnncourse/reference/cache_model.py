@@ -21,7 +21,11 @@ from .._checks import check_ids, check_number
 
 
 class UnigramCache:
-    r"""The cache of counts: :math:`a_{t,i} = \gamma^{t-1-i}` for the last W symbols, 0 before.
+    r"""The cache of counts: what came lately comes again.
+
+    .. math:: p_t(w) = \frac{\sum_{i<t} a_{t,i} [x_i = w]}{\sum_{i<t} a_{t,i}}, \qquad a_{t,i} = \gamma^{t-1-i}
+
+    for the last W symbols; before them a is 0.
 
     Args:
         vocab_size: V, at least 1.

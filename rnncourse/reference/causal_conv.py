@@ -27,7 +27,7 @@ def causal_conv_forward(
 
     with zeros for the steps before the first. As `torch.nn.Conv1d(I, O, K, dilation=d)` with (K - 1) d zeros put
     before its input, and with the same weights: the last, :math:`W_{K-1}`, meets the present. One layer sees
-    (K - 1) d + 1 steps; layers with d = 1, 2, 4 … see twice as many each time.
+    (K - 1) d + 1 steps; layers with d = 1, 2, 4 … see about twice as many each time.
 
     Args:
         x: of shape (T, B, I).

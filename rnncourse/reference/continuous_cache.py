@@ -14,9 +14,13 @@ from .cross_entropy import softmax
 
 
 class ContinuousCache:
-    r"""The cache of states: :math:`a_{t,i} = \exp(\theta\, h_t^\top h_i)` for the last W symbols, 0 before.
+    r"""The cache of states: what came in a like state comes again.
 
-    h_t is the network's state from which it predicts x_t.
+    .. math::
+        p_t(w) = \frac{\sum_{i<t} a_{t,i} [x_i = w]}{\sum_{i<t} a_{t,i}}, \qquad
+        a_{t,i} = \exp(\theta\, h_t^\top h_i)
+
+    for the last W symbols; before them a is 0. h_t is the network's state from which it predicts x_t.
 
     Args:
         vocab_size: V, at least 1.

@@ -55,7 +55,7 @@ def crf_forward(
 
     Raises:
         TypeError: an argument of another type, or arrays of different dtypes.
-        ValueError: a wrong shape or none of an axis, a tag or length out of range, NaN or infinity, other keys, an
+        ValueError: a wrong shape or an empty axis, a tag or length out of range, NaN or infinity, other keys, an
             unknown reduction.
 
     Source: Lafferty, McCallum and Pereira (2001); chapter 15.
@@ -81,7 +81,7 @@ def crf_backward(cache: CRFCache, d_losses: np.ndarray | None = None) -> tuple[n
         P(y_t = i) &= \alpha_t(i)\, \beta_t(i) / Z, \qquad
         P(y_t = i, y_{t+1} = j) = \alpha_t(i)\, e^{A_{ij} + e_{t+1}(j)}\, \beta_{t+1}(j) / Z \\
         de_t(i) &= P(y_t = i) - [y_t = i], \qquad
-        dA_{ij} = \sum_t P(y_t = i, y_{t+1} = j) - [y_t = i, y_{t+1} = j] \\
+        dA_{ij} = \sum_{t < T} \bigl( P(y_t = i, y_{t+1} = j) - [y_t = i, y_{t+1} = j] \bigr) \\
         da_i &= P(y_1 = i) - [y_1 = i], \qquad db_i = P(y_T = i) - [y_T = i]
 
     Args:

@@ -43,8 +43,9 @@ def ctc_forward(
 ) -> tuple[float | np.ndarray, CTCCache]:
     r"""Negative log-probability of the targets, summed over all their alignments by dynamic programming.
 
-    With s the target with a blank before, between and after its labels (2S + 1 states), and alpha_t(u) the probability
-    of all beginnings of paths that are in state u at step t:
+    For each sequence, with S and T its own target's and input's length, s the target with a blank before, between and
+    after its labels (2S + 1 states), and alpha_t(u) the probability of all beginnings of paths that are in state u at
+    step t:
 
     .. math::
         \alpha_1(1) &= p_1(s_1), \qquad \alpha_1(2) = p_1(s_2) \\

@@ -1,4 +1,4 @@
-"""The Gaussian error linear unit: x times the probability that a normal variable lies below x."""
+"""The Gaussian error linear unit: x times the probability that a standard normal variable lies below x."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._checks import check_array, check_choice
 # complement keeps the left tail, where 1 + erf(x) has rounded to 0.
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
-# The tanh form's constants: sqrt(2 / pi) makes the slope at 0 right, the other was fitted by Hendrycks and Gimpel.
+# The tanh form's constants: sqrt(2 / pi) makes the slope at 0 right, the other is that of Hendrycks and Gimpel (2016).
 _C, _A = math.sqrt(2 / math.pi), 0.044715
 
 

@@ -144,8 +144,11 @@ def gru_backward(
 
     With the reset before the product, :math:`u_t = r_t \odot h_{t-1}`, the second line and the last term are
     :math:`du_t = W_{hn}^\top da_{n,t}`, :math:`da_{r,t} = du_t \odot h_{t-1} \odot r_t \odot (1 - r_t)` and
-    :math:`du_t \odot r_t`. The factors beside dh and du depend on the forward pass alone: they are computed ahead,
-    a block of steps at a time.
+    :math:`du_t \odot r_t`. If z is the candidate's share, put 1 - z for z and change the sign of :math:`da_z`. The
+    biases differ at n alone: :math:`db_{in} = \sum_t da_{n,t}`, and with the reset after the product
+    :math:`db_{hn} = \sum_t du_t`, :math:`dW_{hn} = \sum_t du_t h_{t-1}^\top`, with it before
+    :math:`dW_{hn} = \sum_t da_{n,t} u_t^\top`. The factors beside dh and du depend on the forward pass alone: they are
+    computed ahead, a block of steps at a time.
 
     Args:
         d_output: the loss's derivative by `output`, of shape (T, B, H). None: zero.

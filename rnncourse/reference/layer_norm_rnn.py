@@ -25,8 +25,8 @@ def layer_norm_rnn_cell(nonlinearity: str = "tanh", *, eps: float = 1e-5) -> Cel
     .. math::
         a_t = W_{ih} x_t + W_{hh} h_{t-1}, \qquad h_t = \phi(\mathrm{LN}(a_t; w, b))
 
-    The sum is normalised over its H units, so that a larger weight matrix neither blows the state up nor saturates
-    phi. There is no other bias: LN would subtract most of it again and has its own.
+    The sum is normalised over its H units, so that weights which are all larger by one factor neither blow the state up
+    nor saturate phi. There is no bias but LN's own.
 
     Args:
         nonlinearity: phi: "tanh", "relu", "sigmoid" or "linear" (none).

@@ -133,6 +133,8 @@ def lstm_backward(
         da_{o,t} = dm_t \odot \tanh c_t \odot o_t \odot (1 - o_t) \\
         dc_{t-1} &= dc_t \odot f_t, \qquad dh_{t-1} = W_{hh}^\top da_t
 
+    and over all steps :math:`dW_{ih} = \sum_t da_t x_t^\top`, :math:`dW_{hh} = \sum_t da_t h_{t-1}^\top`,
+    :math:`db_{ih} = db_{hh} = \sum_t da_t`, :math:`dW_{hr} = \sum_t dh_t m_t^\top`, :math:`dx_t = W_{ih}^\top da_t`.
     The factors beside dc and dm depend on the forward pass alone: they are computed ahead, a block of steps at a time.
 
     Args:

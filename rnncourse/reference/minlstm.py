@@ -42,7 +42,7 @@ def minlstm_cell(nonlinearity: str = "linear") -> Cell:
     :math:`\tilde h_t` is called g here, as in `torch.nn.LSTM`.
 
     Both gates can be so small that they are rounded to zero. So the shares are computed from their logarithms, which
-    cannot: :math:`f'_t = \sigma(\ln f_t - \ln i_t)`, with :math:`\ln \sigma(a) = -\ln(1 + e^{-a})`.
+    stay finite: :math:`f'_t = \sigma(\ln f_t - \ln i_t)`, with :math:`\ln \sigma(a) = -\ln(1 + e^{-a})`.
 
     Args:
         nonlinearity: phi: "linear" (none), their plain form, "positive" or "tanh", as for `mingru_cell`.

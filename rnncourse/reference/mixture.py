@@ -93,13 +93,14 @@ def fit_mixture(
         \lambda_k \leftarrow \frac{1}{N} \sum_n r_{nk}
 
     r is the share of model k in having produced symbol n, and the new weight its mean share. No step can raise the
-    loss L, which is convex in lambda: there is one minimum. With :math:`G_k = -\partial L / \partial \lambda_k`
-    a step is :math:`\lambda_k \leftarrow \lambda_k G_k`, and as :math:`\sum_k \lambda_k G_k = 1` convexity gives
+    loss L, which is convex in lambda: a local minimum is the global one. With
+    :math:`G_k = -\partial L / \partial \lambda_k` a step is :math:`\lambda_k \leftarrow \lambda_k G_k`, and as
+    :math:`\sum_k \lambda_k G_k = 1` convexity gives
 
     .. math::
         L(\lambda) - L(\lambda^*) \le \sum_k (\lambda^*_k - \lambda_k)\, G_k \le \max_k G_k - 1
 
-    which tells how far from the best the weights can still be.
+    which tells how far above the best loss this one can still be.
 
     Args:
         probabilities: one array a model, of shape (N,): the probabilities of the symbols that came.

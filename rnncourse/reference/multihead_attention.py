@@ -58,9 +58,10 @@ def multihead_attention_forward(
     r"""N attentions, each in its own D = E / N dimensions of projected queries, keys and values.
 
     .. math::
-        Q = W_q\, \mathrm{query} + b_q, \quad K = W_k\, \mathrm{key} + b_k, \quad V = W_v\, \mathrm{value} + b_v, \qquad
+        Q = \mathrm{query}\, W_q^\top + b_q, \quad K = \mathrm{key}\, W_k^\top + b_k, \quad
+        V = \mathrm{value}\, W_v^\top + b_v, \qquad
         C_n = \mathrm{softmax}\Bigl( \frac{Q_n K_n^\top}{\sqrt{D}} \Bigr) V_n, \qquad
-        \mathrm{output} = W_o [C_1; \dots; C_N] + b_o
+        \mathrm{output} = [C_1, \dots, C_N]\, W_o^\top + b_o
 
     Names, packing (:math:`W_q, W_k, W_v` stacked) and numbers are those of `torch.nn.MultiheadAttention`; its
     `key_padding_mask` is this mask turned, `~mask.T`. Self-attention takes the same x three times, and its derivative
@@ -121,8 +122,8 @@ def multihead_attention_backward(
     r"""Backward pass of `multihead_attention_forward`: its four affine maps and its N attentions, the last first.
 
     .. math::
-        dC = W_o^\top do, \qquad (dQ_n, dK_n, dV_n) = \mathrm{attention}^\top(dC_n), \qquad
-        d\mathrm{query} = W_q^\top dQ, \quad d\mathrm{key} = W_k^\top dK, \quad d\mathrm{value} = W_v^\top dV
+        dC = do\, W_o, \qquad (dQ_n, dK_n, dV_n) = \mathrm{attention}^\top(dC_n), \qquad
+        d\mathrm{query} = dQ\, W_q, \quad d\mathrm{key} = dK\, W_k, \quad d\mathrm{value} = dV\, W_v
 
     with `scaled_dot_product_backward` for each head n; the gradients of the maps are those of `linear_backward`.
 

@@ -104,7 +104,7 @@ class Adam:
         v &\leftarrow \beta_2 v + (1-\beta_2) g^2, & \hat v &= v / (1 - \beta_2^k) \\
         \theta &\leftarrow \theta - \eta\, \hat m / (\sqrt{\hat v} + \epsilon)
 
-    with k the number of steps so far; the same numbers as `torch.optim.Adam`.
+    with k the number of this step, counted from 1; the same numbers as `torch.optim.Adam`.
 
     Args:
         params: arrays by name; `step` changes them in place.

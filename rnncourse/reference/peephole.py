@@ -33,8 +33,8 @@ def peephole_lstm_cell(*, matrix: str = "diagonal", candidate: bool = False) -> 
         h_t &= o_t \odot \tanh c_t
 
     The output gate comes last and sees the new :math:`c_t`. Each gate sees its own cell alone: that is how peepholes
-    were published, and the default. Two departures from it are there to be compared: full matrices
-    :math:`W_{ci}, W_{cf}, W_{co}`, through which a gate sees all cells, and a candidate that looks too,
+    were published, for blocks of one cell, and the default. Two departures from it are there to be compared: full
+    matrices :math:`W_{ci}, W_{cf}, W_{co}`, through which a gate sees all cells, and a candidate that looks too,
     :math:`g_t = \tanh(\dots + w_{cg} \odot c_{t-1})`.
 
     In the papers no error flows from a gate back into the cell through its peephole. Here it does: the gradient is the

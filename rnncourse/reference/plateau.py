@@ -70,7 +70,7 @@ class Plateau:
         """Take note of a loss, measured on held-out data as a rule.
 
         Args:
-            loss: the loss (or score) now. NaN is no progress, nor is an infinite loss.
+            loss: the loss (or score) now. NaN is no progress, nor is a loss of plus infinity.
 
         Returns:
             The rate from now on.

@@ -1,4 +1,4 @@
-"""Positions for a Transformer, which without them sees a set of symbols and not a sequence."""
+"""Positions for a Transformer, which without them and without a causal mask sees a set of symbols, not a sequence."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def dequantise(array: Quantised) -> np.ndarray:
 
 
 def quantised_linear(x: np.ndarray, weight: Quantised, bias: np.ndarray, *, reduce_range: bool = False) -> np.ndarray:
-    r"""An affine map whose product is summed in 32-bit integers: torch's dynamically quantised linear layer.
+    r"""An affine map whose product is summed in 32-bit integers: the arithmetic of torch's dynamic quantisation.
 
     .. math::
         y_m = s_x s_m \sum_n (q_n - z)\, q_{mn} + b_m

@@ -21,7 +21,8 @@ class RMSProp:
         \theta &\leftarrow \theta - \eta\, v
 
     s, m and v start at zero; the same numbers as `torch.optim.RMSprop`. Unlike Adagrad's sum, the average forgets.
-    Unlike Adam's, it is not corrected for its start at zero, so the first steps are longer than eta.
+    Unlike Adam's, it is not corrected for its start at zero, so the first step is
+    :math:`1 / \sqrt{1 - \alpha}` times as long.
 
     Args:
         params: arrays by name; `step` changes them in place.

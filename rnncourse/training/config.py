@@ -48,9 +48,9 @@ class TrainingConfig:
     """
 
     steps: int
-    T: int = 64
-    B: int = 32
-    learning_rate: float = 4e-3
+    T: int = 32
+    B: int = 16
+    learning_rate: float = 1e-2
     warmup: float = 0.1
     weight_decay: float = 0.0
     max_norm: float | None = 1.0

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..models import LanguageModelConfig
 from .config import TrainingConfig
 from .evaluate import evaluate
-from .run import seed_model
+from .run import seed_model, streams
 from .trainer import Trainer
 
 __all__ = ["pick", "steps_for"]
 
 WIDTHS = ((20_000, 64), (200_000, 128), (5_000_000, 256))  # symbols of text, hidden units
-TRIAL = 8  # updates timed before training
+TRIAL = 16  # updates timed before training
+EPOCHS = 40  # times that a text is read at most; after that, a longer training only learns it by heart
 
 
 def pick(symbols: int, vocab_size: int, *, gpu: bool = False, **wanted: Any) -> tuple[dict[str, Any], list[str]]:
@@ -48,18 +51,28 @@ def pick(symbols: int, vocab_size: int, *, gpu: bool = False, **wanted: Any) -> 
 
     width = next((width for limit, width in WIDTHS if symbols < limit), 512)
     choose("hidden_size", 2 * width if gpu else width, f"for {symbols:,} symbols of training text")
+    if chosen.get("tied"):
+        choose("embedding_size", chosen["hidden_size"], "tied weights have one width")
     choose("embedding_size", max(16, min(chosen["hidden_size"] // 4, vocab_size)), f"for {vocab_size} symbols")
     # A window takes T * B + 1 symbols; a short text gets narrow batches, then short windows.
-    T = chosen.get("T", min(64, max(1, (symbols - 1) // 4)))
-    choose("T", T, "steps that gradients go back" + ("" if T == 64 else ", all that so short a text has room for"))
-    B = chosen.get("B", min(64 if gpu else 16, max(1, (symbols - 1) // (4 * chosen["T"]))))
+    T = min(32, max(1, (symbols - 1) // 4))
+    choose("T", T, "steps that gradients go back" + ("" if T == 32 else ", all that so short a text has room for"))
+    B = min(64 if gpu else 16, max(1, (symbols - 1) // (4 * chosen["T"])))
     choose("B", B, "streams side by side" + ("" if B >= 16 else ", so that an epoch has several windows"))
+    if symbols < 200_000:
+        choose("dropout", 0.3, "a short text is read many times")
     return chosen, reasons
 
 
 def steps_for(
-    seconds: float, model: LanguageModelConfig, config: TrainingConfig, train: np.ndarray, validation: np.ndarray
-) -> int:
+    seconds: float,
+    model: LanguageModelConfig,
+    config: TrainingConfig,
+    train: np.ndarray,
+    validation: np.ndarray,
+    *,
+    threads: Sequence[int],
+) -> tuple[int, int]:
     """How many updates fit into a time, by a short trial on a model that is thrown away.
 
     Args:
@@ -68,23 +81,30 @@ def steps_for(
         config: how to train; `steps` does not matter.
         train: the training ids.
         validation: the validation ids.
+        threads: numbers of processor threads to try.
 
     Returns:
-        At least as many as `config.evaluations`.
+        The number of updates, at least `config.evaluations`, at most `EPOCHS` epochs; and the number of threads that
+        is the fastest.
     """
-    from .run import _streams
-
     start = time.perf_counter()
     trainer = Trainer(seed_model(model, config.seed), train, replace(config, steps=10**6))
-    trainer.step()  # the first one allocates
-    times = []
-    for _ in range(TRIAL):
-        before = time.perf_counter()
-        trainer.step()
-        times.append(time.perf_counter() - before)
-    part = validation[: 1 + len(validation) // 4]
-    before = time.perf_counter()
-    evaluate(trainer.model, part, streams=_streams(len(part)))
-    evaluation = (time.perf_counter() - before) * len(validation) / len(part)
+    costs = {}
+    part = validation[: max(2, 1 + len(validation) // 4)]
+    for n in threads:
+        torch.set_num_threads(n)
+        trainer.step()  # the first one allocates
+        update = float(np.percentile([_seconds(trainer.step) for _ in range(TRIAL)], 75))
+        evaluation = _seconds(lambda: evaluate(trainer.model, part, streams=streams(len(part))))
+        costs[n] = update, evaluation * len(validation) / len(part)
+    best = min(costs, key=lambda n: costs[n][0])
+    torch.set_num_threads(best)
+    update, evaluation = costs[best]
     left = seconds - (time.perf_counter() - start) - config.evaluations * evaluation
-    return max(config.evaluations, int(left / float(np.mean(times))))
+    return max(config.evaluations, min(int(left / update), EPOCHS * len(trainer.windows))), best
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

@@ -20,14 +20,15 @@ import torch
 from torch import Tensor
 
 from ..data import Vocabulary
-from ..models import LanguageModel, LanguageModelConfig
+from ..models import LanguageModel, LanguageModelConfig, MixtureModel
 from .checkpoint import Checkpoint, CheckpointError, load_latest, save_checkpoint
+from .companion import COMPANION, Companion
 from .config import TrainingConfig
 from .evaluate import evaluate
 from .resume import restore, snapshot
 from .trainer import Step, Trainer
 
-__all__ = ["CHECKPOINT", "Row", "Run", "load_model", "seed_model"]
+__all__ = ["CHECKPOINT", "Row", "Run", "load_model", "load_predictor", "seed_model", "streams"]
 
 Row = dict[str, float | int]
 CHECKPOINT = "checkpoint.safetensors"
@@ -135,8 +136,11 @@ class Run:
             CheckpointError: it is of another text or another configuration.
         """
         meta = checkpoint.meta
-        if meta["text"] != self.text:
-            raise CheckpointError(f"{checkpoint.path} was trained on {meta['text']}, got {self.text}")
+        before, now = (
+            {k: v for k, v in said.items() if k not in ("name", "origin")} for said in (meta["text"], self.text)
+        )
+        if before != now:
+            raise CheckpointError(f"{checkpoint.path} was trained on another text: {meta['text']}, got {self.text}")
         try:
             restore(self.trainer, checkpoint.tensors, meta)
         except ValueError as error:
@@ -146,7 +150,7 @@ class Run:
         self.bad, self.running, self.seconds = meta["bad"], list(meta["running"]), meta["seconds"]
 
     def _evaluate(self, step: Step) -> None:
-        loss = evaluate(self.trainer.averaged, self.validation, streams=_streams(len(self.validation)))
+        loss = evaluate(self.trainer.averaged, self.validation, streams=streams(len(self.validation)))
         self.history.append(
             {
                 "step": step.number,
@@ -220,11 +224,29 @@ def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
         return LanguageModel(config)
 
 
+def load_predictor(folder: Path) -> tuple[LanguageModel | MixtureModel, Vocabulary, Checkpoint]:
+    """What a run's folder predicts best with: the network, mixed with its companion where there is one.
+
+    Args:
+        folder: what `rnncourse train` wrote.
+
+    Returns:
+        The model, its vocabulary, and the checkpoint.
+
+    Raises:
+        CheckpointError: there is no whole checkpoint, or the companion is damaged.
+    """
+    model, vocabulary, checkpoint = load_model(folder)
+    if (folder / COMPANION).exists():
+        return Companion.load(folder).beside(model), vocabulary, checkpoint
+    return model, vocabulary, checkpoint
+
+
 def _weights(checkpoint: Checkpoint, part: str) -> dict[str, Tensor]:
     return {name.removeprefix(f"{part}."): t for name, t in checkpoint.tensors.items() if name.startswith(f"{part}.")}
 
 
-def _streams(length: int) -> int:
+def streams(length: int) -> int:
     """How many pieces the validation text is read in at once: of at least 1,000 symbols, so that few lack context."""
     return max(1, min(64, length // 1000))
 
