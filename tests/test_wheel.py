@@ -138,7 +138,7 @@ def test_it_carries_the_whole_package_and_nothing_else(names: set[str]) -> None:
         assert expected - names == set(), "tracked files that the wheel lacks"
     kinds = {Path(name).suffix for name in names if not name.startswith(f"rnncourse-{VERSION}.dist-info/")}
     assert kinds <= {".py", ".ipynb", ".md", ".json", ".toml", ".typed", ".js", ".css", ".svg", ".html"}
-    stray = [n for n in names if re.search(r"(^|/)(tests?|_build|\.|__pycache__)|checkpoint|\.txt$", n)]
+    stray = [n for n in names if re.search(r"(^|/)(tests?|_build|\.|__pycache__)|_checkpoints|\.txt$", n)]
     assert [n for n in stray if ".dist-info/" not in n] == []
 
 

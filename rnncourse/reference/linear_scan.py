@@ -41,8 +41,8 @@ def linear_scan_forward(
 
     Nothing is divided by a product of many a's, nor is a logarithm taken: such a product underflows to zero in long
     sequences, which does no harm here, and a may be zero or negative. As long as :math:`|a| \le 1` no product can
-    overflow. Rounding errors: with a = 1 those of log2 T additions in a row, where the loop has T. With |a| below 1 the
-    loop forgets its errors as it forgets its inputs, and is often the more exact.
+    overflow. Rounding errors: with a = 1 those of log2 T additions in a row, where the loop has T. With
+    :math:`|a| < 1` the loop forgets its errors as it forgets its inputs, and is often the more exact.
 
     Args:
         a: coefficients, of shape (T, B, H).

@@ -22,7 +22,8 @@ def build(folder: Path, text: str, url: str) -> subprocess.CompletedProcess[str]
     for name in ("_static", "extra"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "tools").mkdir()
-    shutil.copy(ROOT / "tools" / "book_extension.py", folder / "tools")
+    for extension in (ROOT / "tools").glob("*_extension.py"):
+        shutil.copy(extension, folder / "tools")
     shutil.copy(ROOT / "references.bib", folder)
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["repository"]["url"] = url
