@@ -206,3 +206,19 @@ def test_bad_cotangents_are_named():
         linear_scan_backward(d_output[1:], d_h_n, cache)
     with pytest.raises(TypeError, match="d_h_n must have dtype float64"):
         linear_scan_backward(d_output, d_h_n.astype(np.float32), cache)
+
+
+@pytest.mark.parametrize("a, parallel_is_better", [(1.0, True), (0.99, False)])
+def test_which_form_is_the_more_exact(a, parallel_is_better):
+    """In float32, over many steps: a loop adds up T errors, unless it forgets them."""
+    errors = {"parallel": [], "sequential": []}
+    for seed in range(5):
+        b = np.random.default_rng(seed).standard_normal((4096, 2, 3))
+        a_t, h_0 = np.full_like(b, a), np.zeros((2, 3))
+        rounded = [v.astype(np.float32) for v in (a_t, b, h_0)]
+        exact, _, _ = linear_scan_forward(*(v.astype(np.float64) for v in rounded), method="sequential")
+        for method, found in errors.items():
+            h, _, _ = linear_scan_forward(*rounded, method=method)
+            found.append(np.abs(h - exact).max())
+    better = np.median(errors["parallel"]) < np.median(errors["sequential"])
+    assert better == parallel_is_better, errors
