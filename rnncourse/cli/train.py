@@ -341,6 +341,7 @@ def _mix_in(run: "Run") -> str:
 
     if not run.text["ngram"]:
         return ""
+    torch.set_num_threads(1)  # one stream is a chain of small products
     _, _, whole, held_out = _read(run.text["origin"], run.text["validation"])
     companion = fit_companion(load_model(run.folder)[0], whole, order=run.text["ngram"])
     companion.save(run.folder)
