@@ -280,9 +280,10 @@ def build_app() -> "typer.Typer":
             typer.echo(_short_text(conclusion))
         typer.echo("Nothing was written." if path is None else f"Written to {path}")
 
-    from rnncourse.cli.train import add_commands
+    from rnncourse.cli import predict, train
 
-    add_commands(app, _fail)
+    train.add_commands(app, _fail)
+    predict.add_commands(app, _fail)
     return app
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .._checks import check_ids, check_number
+from ..models import log_probs
 
 __all__ = ["evaluate"]
 
@@ -23,8 +23,8 @@ def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int = 1024
         model: called as `model(ids, state)`, with `initial_state`; in training mode or not, it is evaluated without
             dropout and left as it was.
         ids: a text, integers of shape (N,), N at least 2.
-        streams: 1 for the measure as defined. More is faster on a small model, and gives the first symbols of each
-            piece less context.
+        streams: 1 for the measure as defined, that of `rnncourse.models.score`. More is faster on a small model, and
+            gives the first symbols of each piece less context.
         chunk: how many steps are read at once; the state is carried, so it does not change the result.
 
     Returns:
@@ -51,12 +51,8 @@ def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int = 1024
         for t in range(0, length, chunk):
             steps = np.arange(t, min(t + chunk, length))[:, None] + starts
             x, y = (torch.from_numpy(np.asarray(ids[steps + k], np.int64)).to(device) for k in (0, 1))
-            logits, state = model(x, state)
-            total += _sum_loss(logits, y).item()
+            log_p, state = log_probs(model, x, state)
+            total -= log_p.gather(2, y[..., None]).sum().item()
     finally:
         model.train(was_training)
     return total / (length * streams)
-
-
-def _sum_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).double(), targets.flatten(), reduction="sum")

@@ -1,0 +1,102 @@
+"""The commands `evaluate` and `generate`: what a trained model is worth, and text from it."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+if TYPE_CHECKING:
+    import typer
+
+INTERRUPTED = 130
+
+
+def add_commands(app: "typer.Typer", fail: Any) -> None:
+    """Register the commands.
+
+    Args:
+        app: the application.
+        fail: says an error to the user and ends the command.
+    """
+    import typer
+
+    @app.command(epilog="Examples:\n\nrnncourse evaluate runs/shakespeare\n\nrnncourse evaluate runs/my other.txt")
+    def evaluate(
+        run: Annotated[Path, typer.Argument(help="The folder that `rnncourse train` wrote.")],
+        text: Annotated[
+            str | None, typer.Argument(help="Another text, read whole. Without it: the run's own validation split.")
+        ] = None,
+        network: Annotated[bool, typer.Option("--network", help="The network alone, without the counts.")] = False,
+    ) -> None:
+        """The mean surprise of a model, in nats and bits a symbol: the whole text in one stream, the state carried."""
+        import torch
+
+        from rnncourse.data import DataError, load_text
+        from rnncourse.models import score
+        from rnncourse.training.checkpoint import CheckpointError
+        from rnncourse.training.run import CHECKPOINT, load_model, load_predictor
+
+        torch.set_num_threads(1)  # one stream is a chain of small products
+        try:
+            model, vocabulary, checkpoint = (load_model if network else load_predictor)(run)
+            if checkpoint.path.name != CHECKPOINT:
+                typer.echo(f"{run / CHECKPOINT} is damaged: this is the one before it.", err=True)
+            said = checkpoint.meta["text"]
+            if text is None:
+                try:
+                    loaded = load_text(said["origin"], validation=said["validation"])
+                except DataError as error:
+                    fail(f"{error} Or name another text to measure: rnncourse evaluate {run} TEXT")
+                if loaded.sha256 != said["sha256"]:
+                    fail(f"{said['origin']} is not the text that {run} was trained on: name a text")
+                read = loaded.validation
+            else:
+                read = load_text(text, validation=0).train
+            loss = -score(model, torch.from_numpy(vocabulary.encode(read))).mean().item()
+        except (DataError, CheckpointError, ValueError) as error:
+            fail(str(error))
+        typer.echo(
+            f"{len(read):,} symbols: {loss:.4f} nats a symbol, {loss / math.log(2):.4f} bits, "
+            f"perplexity {math.exp(loss) if loss < 700 else math.inf:.3f}"
+        )
+
+    @app.command(
+        epilog='Examples:\n\nrnncourse generate runs/shakespeare\n\nrnncourse generate runs/my --prompt "Once" '
+        "--length 2000 --temperature 0.7 --seed 3"
+    )
+    def generate(
+        run: Annotated[Path, typer.Argument(help="The folder that `rnncourse train` wrote.")],
+        prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "\n",
+        length: Annotated[int, typer.Option(help="How many symbols.", min=0)] = 500,
+        temperature: Annotated[float, typer.Option(help="0: always the likeliest.", min=0)] = 0.8,
+        top_k: Annotated[int | None, typer.Option(help="Draw from the k likeliest.", min=1)] = None,
+        top_p: Annotated[float | None, typer.Option(help="Draw from the fewest that have this probability.")] = None,
+        seed: Annotated[int | None, typer.Option(help="For the same text again.", min=0)] = None,
+        network: Annotated[bool, typer.Option("--network", help="The network alone, without the counts.")] = False,
+    ) -> None:
+        """Text from a model, as it comes."""
+        import torch
+
+        from rnncourse.models import stream
+        from rnncourse.training.checkpoint import CheckpointError
+        from rnncourse.training.run import load_model, load_predictor
+
+        torch.set_num_threads(1)
+        generator = torch.Generator()
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        try:
+            model, vocabulary, _ = (load_model if network else load_predictor)(run)
+            ids = torch.from_numpy(vocabulary.encode(prompt))
+            options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+            decoder = vocabulary.decoder()
+            typer.echo(prompt, nl=False)
+            for id in stream(model, ids, length, generator=generator, **options):
+                typer.echo(decoder.push(id), nl=False)
+        except (CheckpointError, ValueError) as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            typer.echo()
+            raise typer.Exit(INTERRUPTED) from None
+        typer.echo()
