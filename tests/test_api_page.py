@@ -29,7 +29,6 @@ NO_EQUATION = {
     "GradientError": "an error",
     "Hypothesis": "a record; beam_search has the equation of its score",
     "KeyValue": "a record; multihead_attention_forward has the equations of both",
-    "KneserNey": "its module's docstring has the equations, six of them",
     "Labelling": "a record; ctc_greedy and ctc_beam_search have the equations",
     "MixtureFit": "a record; fit_mixture has the equation",
     "RunningStatistics": "a record; batch_norm_forward has the equations",
@@ -44,12 +43,9 @@ NO_EQUATION = {
     "to_keras": "permutes and transposes arrays, by the table of its module",
     "to_onnx": "permutes and joins arrays, by the table of its module",
     "to_torch": "renames arrays",
-    "rnn_cell": "rnn_forward has the equation",
 }
 # Written by hand on its page: autodoc would show the docstring of dict.
 DATA = {"GATE_ORDERS"}
-# Its papers and the chapter stand at the end of its module's docstring, under "Sources:".
-SOURCE_IN_MODULE = {"KneserNey"}
 
 
 def entries(page: Path) -> list[str]:
@@ -143,7 +139,7 @@ def complaints(name: str, thing: Any) -> list[str]:
     if parameters and checks(thing) and not re.search(r"^Raises:$", text, re.MULTILINE):
         lacks.append("Raises:")
     source = re.search(r"^Source: (?:.+\n?)+", text, re.MULTILINE)
-    if not source and name not in SOURCE_IN_MODULE:
+    if not source:
         lacks.append("Source:")
     elif source and not re.search(r"\bchapters? \d\d", source[0].replace("\n", " ")):
         lacks.append("a chapter in Source:")

@@ -31,7 +31,14 @@ from .ngram_counts import Order, count_orders, find
 
 
 class KneserNey:
-    """An interpolated Kneser-Ney n-gram model over the symbols 0 … V-1. The module's docstring says how.
+    r"""An interpolated Kneser-Ney n-gram model over the symbols 0 … V-1.
+
+    .. math::
+        p_n(w \mid h) = \frac{c_n(hw) - D_n(c_n(hw)) + S_n(h)\, p_{n-1}(w \mid h')}{c_n(h\,\cdot)}
+
+    with h' the context h without its first symbol, S_n(h) the sum of what the discounts D_n took from the counts after
+    h, and the uniform distribution below order 1. In the highest order c counts occurrences, in the others different
+    symbols that came before. An unseen context hands on to the next lower order.
 
     Args:
         order: N, 1 or more: the model sees the N-1 symbols before the one that it predicts.
@@ -45,6 +52,8 @@ class KneserNey:
     Raises:
         TypeError: `order` or `vocab_size` is not an integer.
         ValueError: `order` or `vocab_size` is below 1.
+
+    Source: Kneser and Ney (1995); Chen and Goodman (1999); chapter 04.
 
     >>> import numpy as np
     >>> model = KneserNey(order=2, vocab_size=3).fit(np.array([0, 1, 0, 2]))

@@ -176,6 +176,8 @@ def rnn_backward(
 def rnn_cell(nonlinearity: str = "tanh") -> Cell:
     r"""One step of the Elman network, for `scan_forward`; its state is (h,).
 
+    .. math:: h_t = \phi(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})
+
     Args:
         nonlinearity: phi: "tanh", "relu", "sigmoid" or "linear" (none).
 
