@@ -98,20 +98,28 @@ def from_data(data: Mapping[str, Any]) -> tuple[RNNLanguageModel, Vocabulary]:
     return model, vocabulary
 
 
-class uniform:
+class uniform(np.random.Generator):
     """The page's random numbers in [0, 1): mulberry32, a public-domain generator of 32 bits by Tommy Ettinger.
 
-    It stands in for a NumPy generator in `rnncourse.reference.sample`, which then types what the page types.
+    As `rng` in `rnncourse.reference.sample` it types what the page types. Only `random` draws the page's numbers.
 
     Args:
         seed: the page's seed.
     """
 
     def __init__(self, seed: int) -> None:
+        super().__init__(np.random.PCG64(0))
         self.state = seed % 2**32
 
-    def random(self) -> float:
-        """The next number."""
+    def random(self, size: int | tuple[int, ...] | None = None) -> Any:
+        """The next number, or an array of the next ones."""
+        if size is None:
+            return self._next()
+        drawn = np.empty(size)
+        drawn.flat = [self._next() for _ in range(drawn.size)]
+        return drawn
+
+    def _next(self) -> float:
         mask = 2**32 - 1
         self.state = (self.state + 0x6D2B79F5) & mask
         t = ((self.state ^ (self.state >> 15)) * (self.state | 1)) & mask
