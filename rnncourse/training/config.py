@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._checks import check_choice, check_number
+from .schedule import SCHEDULES, schedule_factor
 
 __all__ = ["PRECISIONS", "TrainingConfig"]
 
@@ -15,27 +15,24 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    r"""Truncated backpropagation with AdamW. The learning rate warms up, then falls as half a cosine:
-
-    .. math::
-        \eta_k = \eta \cdot \begin{cases} (k + 1) / w & k < w \\
-        \frac{1}{2} \left( 1 + \cos \pi \frac{k - w}{n - w} \right) & \text{else} \end{cases}
-
-    with n steps, of which w = warmup * n warm up.
+    """Truncated backpropagation with AdamW.
 
     Attributes:
-        steps: n, how many updates.
+        steps: how many updates.
         T: steps a window: how far back gradients reach.
-        B: streams side by side.
-        learning_rate: eta, the largest.
+        B: streams side by side, on all processes together.
+        learning_rate: the largest.
+        schedule: how it falls after the warm-up: "cosine", "linear", "exponential" or "constant", as in
+            `schedule_factor`.
         warmup: the share of the steps that warm up, in [0, 1).
         weight_decay: AdamW's, on matrices alone.
         max_norm: gradients are scaled down to this norm. None: not at all.
         average: decay a step of an exponential average of the weights, in [0, 1), which is then what is evaluated and
             kept. 0: none.
-        accumulate: in how many parts, of equally many streams, a step's gradient is computed; it changes memory and
-            speed, not the result.
+        accumulate: in how many parts, of equally many streams, each process computes a step's gradient; it changes
+            memory and speed, not the result.
         precision: "float32", or "bfloat16" for matrix products in autocast.
+        deterministic: refuse what PyTorch cannot repeat bit for bit on a GPU; a processor repeats everything.
         evaluations: how many times the validation loss is measured, evenly spread, the last time at the end.
         patience: stop after so many evaluations without a better loss. None: go on to the end.
         seed: of the initial weights and of dropout.
@@ -51,12 +48,14 @@ class TrainingConfig:
     T: int = 32
     B: int = 16
     learning_rate: float = 1e-2
+    schedule: str = "cosine"
     warmup: float = 0.1
     weight_decay: float = 0.0
     max_norm: float | None = 1.0
     average: float = 0.0
     accumulate: int = 1
     precision: str = "float32"
+    deterministic: bool = False
     evaluations: int = 5
     patience: int | None = None
     seed: int = 0
@@ -70,6 +69,8 @@ class TrainingConfig:
         check_number("average", self.average, at_least=0, below=1)
         check_number("seed", self.seed, at_least=0, integer=True)
         check_choice("precision", self.precision, PRECISIONS)
+        check_choice("schedule", self.schedule, tuple(SCHEDULES))
+        check_choice("deterministic", self.deterministic, (True, False))
         if self.max_norm is not None:
             check_number("max_norm", self.max_norm, above=0)
         if self.patience is not None:
@@ -82,9 +83,7 @@ class TrainingConfig:
     def rate(self, step: int) -> float:
         """The learning rate of update number `step`, counted from 0."""
         warm = round(self.warmup * self.steps)
-        if step < warm:
-            return self.learning_rate * (step + 1) / warm
-        return self.learning_rate * (1 + math.cos(math.pi * (step - warm) / (self.steps - warm))) / 2
+        return self.learning_rate * schedule_factor(self.schedule, step, self.steps, warm)
 
     def evaluates(self, done: int) -> bool:
         """Whether the validation loss is measured after `done` updates."""

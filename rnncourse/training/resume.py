@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .config import TrainingConfig
@@ -13,25 +14,24 @@ __all__ = ["restore", "snapshot"]
 
 
 def snapshot(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """All that the next update depends on, and the average.
+    """All that the next update depends on, and the average. With several processes, all must call it.
 
     Returns:
-        Tensors by name: `model.…`, `average.…` where there is one, `optimizer.INDEX.…`, `state.PART.INDEX`, `rng.…`;
-        what JSON can hold: `done` and `config`.
+        Tensors by name: `model.…`, `average.…` where there is one, `optimizer.INDEX.…`, and `state.INDEX`, the carried
+        state of all B streams; what JSON can hold: `done` and `config`.
     """
     tensors = {f"model.{name}": value for name, value in trainer.model.state_dict().items()}
     if trainer.averaged is not trainer.model:
         tensors |= {f"average.{name}": value for name, value in trainer.averaged.state_dict().items()}
     for index, values in trainer.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
-    for part, state in enumerate(trainer.states):
-        tensors |= {f"state.{part}.{k}": value for k, value in enumerate(state)}
-    tensors |= {f"rng.{name}": value for name, value in trainer.rng_states.items()}
+    for k, (dim, parts) in enumerate(zip(_stream_axes(trainer), zip(*trainer.states, strict=True), strict=True)):
+        tensors[f"state.{k}"] = trainer.world.gather(torch.cat(parts, dim), dim)
     return tensors, {"done": trainer.done, "config": trainer.config.to_json()}
 
 
 def restore(trainer: Trainer, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-    """Put a snapshot into a trainer of the same model, text and configuration.
+    """Put a snapshot into a trainer of the same model, text and configuration; the number of processes may differ.
 
     Args:
         trainer: a new one.
@@ -54,10 +54,18 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], meta: dict[str, Any]) 
     groups = trainer.optimizer.state_dict()["param_groups"]
     trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
     carried = _part(tensors, "state")
-    for part, before in enumerate(trainer.states):
-        trainer.states[part] = tuple(carried[f"{part}.{k}"].to(old.device) for k, old in enumerate(before))
-    trainer.rng_states = _part(tensors, "rng")
+    own, pieces = trainer.world.columns(trainer.config.B), []
+    for k, dim in enumerate(_stream_axes(trainer)):
+        streams = carried[str(k)].to(trainer.device).narrow(dim, own.start, own.stop - own.start)
+        pieces.append([piece.contiguous() for piece in streams.chunk(trainer.config.accumulate, dim)])
+    trainer.states = [tuple(parts) for parts in zip(*pieces, strict=True)]
     trainer.done = meta["done"]
+
+
+def _stream_axes(trainer: Trainer) -> list[int]:
+    """For each tensor of a state, the axis of its streams: the one that grows with their number."""
+    two, three = (trainer.model.initial_state(B) for B in (2, 3))
+    return [[m == n for m, n in zip(a.shape, b.shape, strict=True)].index(False) for a, b in zip(two, three, strict=True)]
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Vocabulary
+from ..data import Codec, vocabulary_from_json
 from ..models import LanguageModel, LanguageModelConfig, MixtureModel
 from .checkpoint import Checkpoint, CheckpointError, load_latest, save_checkpoint
 from .companion import COMPANION, Companion
@@ -27,6 +27,7 @@ from .config import TrainingConfig
 from .evaluate import evaluate
 from .resume import restore, snapshot
 from .trainer import Step, Trainer
+from .world import World
 
 __all__ = ["CHECKPOINT", "Row", "Run", "load_model", "load_predictor", "seed_model", "streams"]
 
@@ -39,12 +40,13 @@ class Run:
     """Everything a run is made of.
 
     Attributes:
-        folder: where checkpoint and history are written. None: nowhere.
+        folder: where checkpoint and history are written, by the world's first process. None: nowhere.
         text: what the text is: name, SHA-256 and so on, written beside the weights and compared when resuming.
         vocabulary: which symbol an id is.
         train, validation: the ids.
         model: what is trained.
         config: how.
+        world: the processes that train together.
         every: seconds between checkpoints; one is written at each evaluation besides.
         history: a row for each evaluation.
         best: the lowest validation loss so far and the update that reached it; `best_weights` are the weights then.
@@ -52,17 +54,18 @@ class Run:
 
     folder: Path | None
     text: dict[str, Any]
-    vocabulary: Vocabulary
+    vocabulary: Codec
     train: np.ndarray
     validation: np.ndarray
     model: LanguageModel
     config: TrainingConfig
+    world: World = field(default_factory=World)
     every: float = 30.0
     history: list[Row] = field(default_factory=list)
     best: dict[str, float] | None = None
 
     def __post_init__(self) -> None:
-        self.trainer = Trainer(self.model, self.train, self.config)
+        self.trainer = Trainer(self.model, self.train, self.config, self.world)
         self.best_weights: dict[str, Tensor] = {}
         self.bad, self.running, self.seconds = 0, [0.0, 0], 0.0
 
@@ -73,7 +76,8 @@ class Run:
         return impatient or self.trainer.done >= self.config.steps
 
     def go(self, *, on_step: Callable[[Step], None] | None = None, on_row: Callable[[Row], None] | None = None) -> None:
-        """Train to the end. Interrupted, it ends the update and writes a checkpoint; a second time, it stops at once.
+        """Train to the end. Interrupted or asked to end (SIGINT, SIGTERM), it finishes the update and writes a
+        checkpoint; a second time, it stops at once.
 
         Args:
             on_step: called after each update.
@@ -87,24 +91,24 @@ class Run:
         since = saved = time.monotonic()
         with _between_updates() as interrupted:
             while not self.finished:
-                if interrupted():
-                    self.save()
-                    raise KeyboardInterrupt
                 step = self.trainer.step()
                 now = time.monotonic()
                 self.seconds, since = self.seconds + now - since, now
                 self.running = [self.running[0] + step.loss, self.running[1] + 1]
                 if on_step:
                     on_step(step)
-                if self.config.evaluates(step.number):
+                evaluated = self.config.evaluates(step.number)
+                if evaluated:
                     self._evaluate(step)
+                # All processes stop or save together, whichever was interrupted and whatever their clocks say.
+                stop, due = self.world.any(interrupted(), now - saved > self.every)
+                if stop or due or evaluated:
                     self.save()
                     saved = time.monotonic()
-                    if on_row:
-                        on_row(self.history[-1])
-                elif now - saved > self.every:
-                    self.save()
-                    saved = time.monotonic()
+                if evaluated and on_row:
+                    on_row(self.history[-1])
+                if stop:
+                    raise KeyboardInterrupt
 
     def save(self) -> None:
         """Write checkpoint and history.
@@ -115,10 +119,12 @@ class Run:
         if self.folder is None:
             return
         tensors, meta = snapshot(self.trainer)
+        if not self.world.first:
+            return
         tensors |= {f"best.{name}": value for name, value in self.best_weights.items()}
         meta |= {
             "text": self.text,
-            "vocabulary": {"symbols": "".join(self.vocabulary.symbols), "unknown": self.vocabulary.unknown},
+            "vocabulary": self.vocabulary.to_json(),
             "model": self.model.config.to_json(),
             "history": self.history,
             "best": self.best,
@@ -150,7 +156,10 @@ class Run:
         self.bad, self.running, self.seconds = meta["bad"], list(meta["running"]), meta["seconds"]
 
     def _evaluate(self, step: Step) -> None:
-        loss = evaluate(self.trainer.averaged, self.validation, streams=streams(len(self.validation)))
+        loss = 0.0
+        if self.world.first:
+            loss = evaluate(self.trainer.averaged, self.validation, streams=streams(len(self.validation)))
+        (loss,) = self.world.agree(loss)
         self.history.append(
             {
                 "step": step.number,
@@ -171,25 +180,30 @@ class Run:
 
 @contextmanager
 def _between_updates() -> Iterator[Callable[[], bool]]:
-    """Hold the first Ctrl-C back: half an update is no state to go on from. Yields whether there was one."""
+    """Hold the first request to end back: half an update is no state to go on from. Yields whether there was one."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False  # only the main thread is interrupted
         return
     asked = []
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def ask(*_: Any) -> None:
         asked.append(True)
-        signal.signal(signal.SIGINT, before)
+        put_back()
 
-    signal.signal(signal.SIGINT, ask)
+    for number in before:
+        signal.signal(number, ask)
     try:
         yield lambda: bool(asked)
     finally:
-        signal.signal(signal.SIGINT, before)
+        put_back()
 
 
-def load_model(folder: Path) -> tuple[LanguageModel, Vocabulary, Checkpoint]:
+def load_model(folder: Path) -> tuple[LanguageModel, Codec, Checkpoint]:
     """The best model that a run's folder holds, ready to be used.
 
     Args:
@@ -205,8 +219,7 @@ def load_model(folder: Path) -> tuple[LanguageModel, Vocabulary, Checkpoint]:
     model = LanguageModel(LanguageModelConfig(**checkpoint.meta["model"]))
     weights = next(part for name in ("best", "average", "model") if (part := _weights(checkpoint, name)))
     model.load_state_dict(weights)
-    stored = checkpoint.meta["vocabulary"]
-    return model.eval(), Vocabulary(tuple(stored["symbols"]), stored["unknown"]), checkpoint
+    return model.eval(), vocabulary_from_json(checkpoint.meta["vocabulary"]), checkpoint
 
 
 def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
@@ -224,7 +237,7 @@ def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
         return LanguageModel(config)
 
 
-def load_predictor(folder: Path) -> tuple[LanguageModel | MixtureModel, Vocabulary, Checkpoint]:
+def load_predictor(folder: Path) -> tuple[LanguageModel | MixtureModel, Codec, Checkpoint]:
     """What a run's folder predicts best with: the network, mixed with its companion where there is one.
 
     Args:

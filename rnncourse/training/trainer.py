@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from ..data import batches
 from .config import TrainingConfig
+from .world import World
 
 __all__ = ["Step", "Trainer", "TrainingError"]
 
@@ -41,36 +43,56 @@ class Step(NamedTuple):
 
 
 class Trainer:
-    """A model, its data, its optimiser, and how far they have come.
+    r"""A model, its data, its optimiser, and how far they have come.
 
-    Training draws dropout from a generator of its own: it neither disturbs the global one nor depends on it.
+    The streams of a window are divided among the processes. The loss is the mean over the symbols of all of them,
+
+    .. math:: L = -\frac{1}{T B} \sum_{b=1}^{B} \sum_{t=1}^{T} \log p(s_{t+1,b} \mid s_{1,b} \ldots s_{t,b}),
+
+    so that one process and several follow the same gradient. Dropout is drawn from the seed, the update's number and
+    the process's: it neither disturbs the global generator nor depends on it.
 
     Args:
         model: a language model as `rnncourse.models.LanguageModel`; it is changed in place.
         ids: the training text, integers of shape (N,).
         config: how to train.
+        world: the processes that train together. None: this one alone.
 
     Attributes:
         done: how many updates are done.
         averaged: the exponential average of the model, or the model itself.
 
     Raises:
-        ValueError: a text too short for one window.
+        ValueError: a text too short for one window; B that the processes and parts do not divide.
+        TrainingError: a precision in which the model does not run here.
 
     Source: Williams and Peng (1990); Merity et al. (2018) for the average; chapters 04 and 05.
     """
 
-    def __init__(self, model: nn.Module, ids: np.ndarray, config: TrainingConfig) -> None:
+    def __init__(self, model: nn.Module, ids: np.ndarray, config: TrainingConfig, world: World | None = None) -> None:
+        self.device = next(model.parameters()).device
+        self.world = world or World(device=self.device)
+        parts = config.accumulate * self.world.size
+        if config.B % parts:
+            raise ValueError(
+                f"B must be a multiple of {parts}, for {self.world.size} processes with {config.accumulate} parts each, "
+                f"got {config.B}"
+            )
         self.model, self.config, self.done = model, config, 0
         self.windows = batches(ids, config.T, config.B)
-        self.device = next(model.parameters()).device
+        self._width = config.B // parts
+        if config.precision != "float32":
+            self._check_precision()
         decayed = [p for p in model.parameters() if p.ndim > 1]
         others = [p for p in model.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
         self.averaged = copy.deepcopy(model) if config.average else model
+        self.objective: nn.Module = _Objective(model)
+        if self.world.size > 1:
+            # A rare cluster of an adaptive softmax may have no target in a window, and then no gradient.
+            self.objective = DistributedDataParallel(self.objective, find_unused_parameters=True)
         self.states = self._initial_states()
-        self.rng_states = self._seeded()
 
     def __iter__(self) -> Iterator[Step]:
         """The updates from where training stands to its end."""
@@ -92,7 +114,7 @@ class Trainer:
             group["lr"] = rate
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        with self._own_randomness():
+        with self._randomness(), self._determinism():
             loss = self._backward(*self.windows[window])
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.max_norm or math.inf).item()
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -110,25 +132,27 @@ class Trainer:
     def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
         """The mean loss of a window, its gradients added up, the states carried on."""
         loss = 0.0
-        width = self.config.B // self.config.accumulate
+        size, last = self.world.size, len(self.states) - 1
+        own = self.world.columns(self.config.B)
+        x, y = x[:, own], y[:, own]
+        count = y.size * size
         for part, state in enumerate(self.states):
-            columns = slice(part * width, (part + 1) * width)
+            columns = slice(part * self._width, (part + 1) * self._width)
             ids, targets = (torch.from_numpy(np.asarray(a[:, columns], np.int64)).to(self.device) for a in (x, y))
-            bfloat16 = self.config.precision == "bfloat16"
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-                logits, state = self.model(ids, state)
-            # The sum over the part's symbols by the count of all: a mean of means would weigh parts, not symbols.
-            summed = nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
-            share = summed / y.size
-            share.backward()
-            loss += share.item()
+            # Gradients are exchanged once an update, with its last part.
+            with nullcontext() if size == 1 or part == last else self.objective.no_sync():
+                with self._autocast():
+                    summed, state = self.objective(ids, targets, state)
+                # The sum over the part's symbols by the count of all: a mean of means would weigh parts, not symbols.
+                # The exchange takes the mean over the processes, where their sum is wanted.
+                (summed * size / count).backward()
+            loss += summed.item() / count
             self.states[part] = tuple(s.detach() for s in state)
-        return loss
+        return self.world.sum(loss)[0]
 
     def _initial_states(self) -> list[State]:
-        """One carried state for each part of the batch."""
-        width = self.config.B // self.config.accumulate
-        return [self.model.initial_state(width) for _ in range(self.config.accumulate)]
+        """One carried state for each part of this process's streams."""
+        return [self.model.initial_state(self._width) for _ in range(self.config.accumulate)]
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -137,25 +161,45 @@ class Trainer:
         for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
 
-    def _seeded(self) -> dict[str, Tensor]:
-        with torch.random.fork_rng(self._cuda()):
-            torch.manual_seed(self.config.seed)
-            return self._rng()
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
+
+    def _check_precision(self) -> None:
+        ids = torch.zeros(1, 1, dtype=torch.long, device=self.device)
+        try:
+            with self._autocast():
+                self.model.loss(ids, ids, self.model.initial_state(1))[0].backward()
+        except RuntimeError as error:
+            raise TrainingError(
+                f"precision must be one in which the model runs here, got {self.config.precision!r}: PyTorch says "
+                f'"{str(error).splitlines()[0]}". Train in float32.'
+            ) from error
+        finally:
+            self.model.zero_grad(set_to_none=True)
 
     @contextmanager
-    def _own_randomness(self) -> Iterator[None]:
-        with torch.random.fork_rng(self._cuda()):
-            torch.set_rng_state(self.rng_states["cpu"])
-            if "cuda" in self.rng_states:
-                torch.cuda.set_rng_state(self.rng_states["cuda"], self.device)
+    def _randomness(self) -> Iterator[None]:
+        key = np.random.SeedSequence([self.config.seed, self.done, self.world.rank])
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
             yield
-            self.rng_states = self._rng()
 
-    def _rng(self) -> dict[str, Tensor]:
-        states = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            states["cuda"] = torch.cuda.get_rng_state(self.device)
-        return states
+    @contextmanager
+    def _determinism(self) -> Iterator[None]:
+        before, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        torch.use_deterministic_algorithms(before or self.config.deterministic, warn_only=warns and before)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before, warn_only=warns)
 
-    def _cuda(self) -> list[Any]:
-        return [self.device] if self.device.type == "cuda" else []
+
+class _Objective(nn.Module):
+    """A model's loss as a module's forward pass, which is what the exchange of gradients is hooked to."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, targets: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return self.model.loss(ids, targets, state)
