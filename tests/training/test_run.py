@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -25,18 +26,26 @@ from rnncourse.training.checkpoint import CheckpointError, load, load_latest, pr
 from rnncourse.training.config import TrainingConfig  # noqa: E402
 from rnncourse.training.evaluate import evaluate  # noqa: E402
 from rnncourse.training.run import CHECKPOINT, Run, load_model, seed_model  # noqa: E402
+from rnncourse.training.world import World  # noqa: E402
 
 TEXT = "".join(np.random.default_rng(0).choice(list("abcde "), 900))
 
 
-def make(folder: Path | None, text: str = TEXT, every: float = 1e9, dropout: float = 0.3, **options) -> Run:
+def make(
+    folder: Path | None,
+    text: str = TEXT,
+    every: float = 1e9,
+    dropout: float = 0.3,
+    world: World | None = None,
+    **options,
+) -> Run:
     vocabulary = Vocabulary.from_text(text)
     train, validation = vocabulary.encode(text[:700]), vocabulary.encode(text[700:])
     config = {"steps": 24, "T": 9, "B": 4, "evaluations": 4, "learning_rate": 0.02, "average": 0.9, "accumulate": 2}
     config = TrainingConfig(**config | options)
     model = seed_model(LanguageModelConfig(len(vocabulary), "lstm", 5, 8, 2, dropout), config.seed)
-    said = {"name": "random", "sha256": str(hash(text))}
-    return Run(folder, said, vocabulary, train, validation, model, config, every=every)
+    said = {"name": "random", "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return Run(folder, said, vocabulary, train, validation, model, config, world or World(), every=every)
 
 
 def same(a: Path, b: Path) -> None:
