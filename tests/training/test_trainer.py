@@ -221,3 +221,32 @@ def test_the_forget_gate_starts_open():
         assert torch.equal(bias[6:12], torch.ones(6, dtype=bias.dtype))
         block = getattr(net.rnn, f"weight_hh_l{layer}")[:6]
         torch.testing.assert_close(block @ block.T, torch.eye(6, dtype=block.dtype))
+
+
+def test_a_precision_that_does_not_run_here_is_refused(monkeypatch):
+    net = model("gru")
+
+    def loss(*_):
+        raise RuntimeError("could not create a primitive\nand more")
+
+    monkeypatch.setattr(net, "loss", loss)
+    with pytest.raises(TrainingError, match="precision must be one .* got 'bfloat16': .*a primitive\". Train in float32"):
+        Trainer(net, IDS, config(precision="bfloat16"))
+
+
+def test_deterministic_mode_holds_while_an_update_runs():
+    net, seen = model("gru"), []
+    net.readout.register_forward_hook(lambda *_: seen.append(torch.are_deterministic_algorithms_enabled()))
+    Trainer(net, IDS, config(deterministic=True)).step()
+    Trainer(net, IDS, config()).step()
+    assert seen == [True, False]
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_dropout_differs_between_updates():
+    net, masks = model_with_dropout(), []
+    trainer = Trainer(net, np.zeros(400, int), config(learning_rate=1e-12))
+    net.dropout.register_forward_hook(lambda *values: masks.append(values[2] == 0))
+    trainer.step()
+    trainer.step()
+    assert not torch.equal(masks[0], masks[2])
