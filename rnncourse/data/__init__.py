@@ -2,6 +2,7 @@
 
 from rnncourse.data.batches import Batches, batches
 from rnncourse.data.codec import Codec, Decoder, vocabulary_from_json
+from rnncourse.data.corpus import Corpus, load_corpus
 from rnncourse.data.errors import DataError
 from rnncourse.data.subwords import SubwordVocabulary
 from rnncourse.data.synthetic import adding
@@ -13,6 +14,7 @@ __all__ = [
     "TEXT_NAMES",
     "Batches",
     "Codec",
+    "Corpus",
     "DataError",
     "Decoder",
     "SubwordVocabulary",
@@ -21,6 +23,7 @@ __all__ = [
     "WordVocabulary",
     "adding",
     "batches",
+    "load_corpus",
     "load_text",
     "vocabulary_from_json",
 ]

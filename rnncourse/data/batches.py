@@ -29,7 +29,7 @@ def batches(ids: np.ndarray, T: int, B: int) -> Batches:
     is made up: where a stream ends, its target is the symbol that follows in the text.
 
     Args:
-        ids: integers of shape (N,), N >= T * B + 1, not negative.
+        ids: integers of shape (N,), N >= T * B + 1, not negative. Of a memory map, only the windows asked for are read.
         T: steps a window, at least 1.
         B: streams side by side, at least 1.
 
@@ -90,4 +90,4 @@ class Batches(Sequence):
             raise IndexError(f"index must lie in {-len(self)} … {len(self) - 1}, got {index}")
         start = index % len(self) * self.T
         window = slice(start, start + self.T)
-        return self._x[window].copy(), self._y[window].copy()
+        return np.array(self._x[window]), np.array(self._y[window])  # of a memory map too, these are in memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,21 @@ class SubwordVocabulary:
         _check_text("train", train)
         if not train:
             raise ValueError("train must have at least one character, got an empty str")
+        return cls.from_pieces([train], size)
+
+    @classmethod
+    def from_pieces(cls, pieces: Iterable[str], size: int) -> SubwordVocabulary:
+        """Learn merges on a text that comes in pieces: the same as on the whole if it is cut between words.
+
+        Args:
+            pieces: the training split; no merge joins two of them.
+            size: the greatest V, at least 256.
+
+        Raises:
+            ImportError: `tokenizers` is not installed.
+            TypeError: a piece is not a str, `size` not an integer.
+            ValueError: a piece with surrogates, a size below 256.
+        """
         check_number("size", size, at_least=256, integer=True)
         package = _tokenizers()
         byte_level = package.pre_tokenizers.ByteLevel
@@ -74,7 +89,7 @@ class SubwordVocabulary:
         trainer = package.trainers.BpeTrainer(
             vocab_size=size, initial_alphabet=_byte_characters(), show_progress=False, special_tokens=[]
         )
-        tokenizer.train_from_iterator([train], trainer)
+        tokenizer.train_from_iterator((_check_text("each of pieces", piece) for piece in pieces), trainer)
         return cls(tokenizer.to_str())
 
     def __len__(self) -> int:

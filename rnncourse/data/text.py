@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rnncourse._checks import check_number
-from rnncourse.data import numpy_docs
+from rnncourse.data import numpy_docs, state_union
 from rnncourse.data.download import PublicFile, read_public
 from rnncourse.data.errors import DataError
 
@@ -37,6 +37,15 @@ _PUBLIC = {
             "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
         ),
         "H. G. Wells, The Time Machine (1895), Project Gutenberg no. 35 as prepared for d2l; public domain",
+    ),
+    "state_union": (
+        PublicFile(
+            "state_union/state_union.zip",
+            "https://raw.githubusercontent.com/nltk/nltk_data/5db857e6f7df11eabb5e5665836db9ec8df07e28"
+            "/packages/corpora/state_union.zip",
+            "366c1dc82b2abf896f42b2ec50ba802a0141a29f75d29ca48a7a243ce5bfbe8d",
+        ),
+        "65 State of the Union addresses (1945 to 2006), C-Span's texts, from nltk/nltk_data; public domain",
     ),
 }
 
@@ -78,10 +87,12 @@ def load_text(name_or_path: str | Path, *, validation: float = 0.1) -> Text:
     - "numpy-docs", the default of the course: NumPy's own docstrings, no download (see `rnncourse.data.numpy_docs`).
       Validation is about the given part of the docstrings, chosen by a hash of their names. Another NumPy than the
       one the book was computed with has other docstrings: then a UserWarning says so, once.
-    - "shakespeare" (tiny Shakespeare, nanoGPT's split) and "time_machine": downloaded on first use, or read from
-      the mirror RNNCOURSE_DATA (see `rnncourse.data.download`). Validation is the end of the text.
+    - "shakespeare" (tiny Shakespeare, nanoGPT's split), "time_machine" and "state_union" (65 addresses in the order
+      in which they were given): downloaded on first use, or read from the mirror RNNCOURSE_DATA (see
+      `rnncourse.data.download`). Validation is the end of the text.
     - a text file of your own: a pathlib.Path, or a str that names an existing file. UTF-8, with or without a byte
-      order mark; all line ends become newlines. Validation is the end of the text.
+      order mark; all line ends become newlines. Validation is the end of the text. The whole is held in memory:
+      `load_corpus` reads files of any length.
 
     Args:
         name_or_path: one of the above.
@@ -93,17 +104,15 @@ def load_text(name_or_path: str | Path, *, validation: float = 0.1) -> Text:
         DataError: unknown name, no such file, a folder, an empty or undecodable file, a text too short to split, a
             wrong SHA-256, no network, a cache that cannot be written. Nothing half-written stays behind.
     """
-    if not isinstance(name_or_path, str | Path):
-        raise TypeError(
-            f"name_or_path must be a name ({_names()}) or the pathlib.Path of a text file, "
-            f"got {type(name_or_path).__name__}"
-        )
+    check_name(name_or_path)
     check_number("validation", validation, at_least=0, below=1)
     if name_or_path == "numpy-docs":
         return _load_numpy_docs(validation)
     if name_or_path in _PUBLIC:
         file, source = _PUBLIC[name_or_path]
-        return _split_at_end(name_or_path, _decode(read_public(file), file.path), validation, source)
+        data = read_public(file)
+        text = state_union.joined(data) if name_or_path == "state_union" else _decode(data, file.path)
+        return _split_at_end(name_or_path, text, validation, source)
     return _load_file(name_or_path, validation)
 
 
@@ -119,16 +128,105 @@ def _load_numpy_docs(validation: float) -> Text:
 
 
 def _load_file(name: str | Path, validation: float) -> Text:
+    path = find_file(name)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return _split_at_end(Path(path).name, _decode(data, path), validation, file_source(path))
+
+
+def check_name(name_or_path: object) -> None:
+    """Raise TypeError unless it can be a text's name or path.
+
+    Args:
+        name_or_path: what the caller passed.
+    """
+    if not isinstance(name_or_path, str | Path):
+        raise TypeError(
+            f"name_or_path must be a name ({_names()}) or the pathlib.Path of a text file, "
+            f"got {type(name_or_path).__name__}"
+        )
+
+
+def find_file(name: str | Path) -> str:
+    """The path of a text file, the home folder expanded.
+
+    Args:
+        name: what the caller passed.
+
+    Raises:
+        DataError: a folder, or nothing.
+    """
     path = os.path.expanduser(name)
     if os.path.isdir(path):
         raise DataError(f"{path} is a folder. Name a text file in it.")
     if not os.path.isfile(path):
         raise DataError(_not_found(name))
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}. Check its permissions.") from error
-    return _split_at_end(Path(path).name, _decode(data, str(path)), validation, f"the file {path}")
+    return str(path)
+
+
+def file_source(path: str) -> str:
+    """What a text's `source` says of a file.
+
+    Args:
+        path: the file's.
+    """
+    return f"the file {path}"
+
+
+def unreadable(path: str, error: OSError) -> DataError:
+    """The error for a file that cannot be read.
+
+    Args:
+        path: the file's.
+        error: why.
+    """
+    return DataError(f"{path} cannot be read: {error}. Check its permissions.")
+
+
+def empty(path: str) -> DataError:
+    """The error for a file without text.
+
+    Args:
+        path: the file's.
+    """
+    return DataError(f"{path} is empty. Choose a file with some text in it.")
+
+
+def undecodable(path: str, byte: int, offset: int, line: int) -> DataError:
+    """The error for a file that is not UTF-8.
+
+    Args:
+        path: the file's.
+        byte: the first that does not fit.
+        offset: its number, from 0.
+        line: the number of its line, from 1.
+    """
+    return DataError(
+        f"{path} must be UTF-8 text, got the byte 0x{byte:02x} at offset {offset} (line {line}). "
+        "Save it as UTF-8 in an editor, or convert it with iconv."
+    )
+
+
+def training_length(name: str, characters: int, validation: float) -> int:
+    """How many characters of a text come before its end is held out.
+
+    Args:
+        name: the text's.
+        characters: how many it has.
+        validation: the part held out.
+
+    Raises:
+        DataError: none is left.
+    """
+    n = int(round(characters * (1 - validation), 6))  # rounded: 10 * (1 - 0.9) is 0.99… in binary
+    if n == 0:
+        raise DataError(
+            f"{name} is too short: with validation={validation}, none of its {characters} characters is left to train "
+            "on. Choose a longer text, or a smaller part for validation."
+        )
+    return n
 
 
 def _not_found(path: str | Path) -> str:
@@ -143,25 +241,17 @@ def _not_found(path: str | Path) -> str:
 
 def _decode(data: bytes, path: str) -> str:
     if not data.removeprefix(codecs.BOM_UTF8):
-        raise DataError(f"{path} is empty. Choose a file with some text in it.")
+        raise empty(path)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{path} must be UTF-8 text, got the byte 0x{data[error.start]:02x} at offset {error.start} (line {line}). "
-            "Save it as UTF-8 in an editor, or convert it with iconv."
-        ) from error
+        raise undecodable(path, data[error.start], error.start, line) from error
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _split_at_end(name: str, text: str, validation: float, source: str) -> Text:
-    n = int(round(len(text) * (1 - validation), 6))  # rounded: 10 * (1 - 0.9) is 0.99… in binary
-    if n == 0:
-        raise DataError(
-            f"{name} is too short: with validation={validation}, none of its {len(text)} characters is left to train "
-            "on. Choose a longer text, or a smaller part for validation."
-        )
+    n = training_length(name, len(text), validation)
     return Text(name, text[:n], text[n:], source)
 
 

@@ -13,6 +13,9 @@ from rnncourse.data.codec import TextDecoder, check_fields, ids_array
 
 __all__ = ["Vocabulary"]
 
+CODE_POINTS = 0x110000
+"""How many numbers Unicode has for characters."""
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -84,13 +87,14 @@ class Vocabulary:
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a str, got {type(text).__name__}")
-        known, given = _code_points("".join(self.symbols)), _code_points(text)
+        known, given = code_points("".join(self.symbols)), code_points(text)
         ids = np.searchsorted(known, given).clip(max=len(self) - 1)
-        missing = known[ids] != given
-        if missing.any():
+        lacking = known[ids] != given
+        if lacking.any():
             if self.unknown is None:
-                raise ValueError(self._missing(text, int(missing.argmax())))
-            ids[missing] = self.symbols.index(self.unknown)
+                position = int(lacking.argmax())
+                raise missing(self, text[position], position)
+            ids[lacking] = self.symbols.index(self.unknown)
         return ids.astype(np.int64, copy=False)
 
     def decode(self, ids: np.ndarray | Sequence[int]) -> str:
@@ -125,13 +129,20 @@ class Vocabulary:
         data = check_fields(data, "characters", ("symbols", "unknown"))
         return cls(tuple(data["symbols"]), data["unknown"])
 
-    def _missing(self, text: str, position: int) -> str:
-        character = text[position]
-        return (
-            f"text has the character {character!r} (U+{ord(character):04X}) at position {position}, which is not "
-            f"among the vocabulary's {len(self)} symbols. Remove it from the text, or build the vocabulary with "
-            'unknown="\\ufffd", which then stands for every such character.'
-        )
+
+def missing(vocabulary: Vocabulary, character: str, position: int) -> ValueError:
+    """The error for a text with a character that is not in the vocabulary.
+
+    Args:
+        vocabulary: one without an unknown symbol.
+        character: the one that it lacks.
+        position: its place in the text.
+    """
+    return ValueError(
+        f"text has the character {character!r} (U+{ord(character):04X}) at position {position}, which is not "
+        f"among the vocabulary's {len(vocabulary)} symbols. Remove it from the text, or build the vocabulary with "
+        'unknown="\\ufffd", which then stands for every such character.'
+    )
 
 
 def _check_character(name: str, value: object) -> None:
@@ -139,5 +150,10 @@ def _check_character(name: str, value: object) -> None:
         raise TypeError(f"{name} must be one character, got {value!r}")
 
 
-def _code_points(text: str) -> np.ndarray:
+def code_points(text: str) -> np.ndarray:
+    """The numbers of a text's characters in Unicode, uint32 of shape (len(text),).
+
+    Args:
+        text: any str.
+    """
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -7,14 +7,13 @@ import unicodedata
 
 # Scripts written without spaces between words: each of their characters is a word of its own.
 _UNSPACED = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR", "BOPOMOFO", "YI SYLLABLE")
-_TOKEN = re.compile("w+|[^w]")
 
 
 def split_words(text: str) -> list[str]:
     """Words, and each other character by itself; one space between two words is left out.
 
     A word is a longest run of letters, digits, underscores and combining marks; but Chinese characters, kana and other
-    signs written without spaces each stand alone. `join_words` inverts it for every text.
+    signs written without spaces each stand alone. `WordVocabulary.decode` puts every text together again.
 
     Args:
         text: any str.
@@ -22,14 +21,10 @@ def split_words(text: str) -> list[str]:
     >>> split_words("to be,  or")
     ['to', 'be', ',', ' ', ' ', 'or']
     """
-    kinds = text.translate({ord(c): "w" if _in_word(c) else "x" for c in set(text)})
-    spans = [match.span() for match in _TOKEN.finditer(kinds)]
-    tokens = []
-    for k, (start, stop) in enumerate(spans):
-        implied = text[start:stop] == " " and 0 < k < len(spans) - 1 and kinds[start - 1] == kinds[stop] == "w"
-        if not implied:
-            tokens.append(text[start:stop])
-    return tokens
+    w = "".join(sorted(filter(_in_word, set(text))))  # none of them means anything special between brackets
+    if not w:
+        return list(text)
+    return re.findall(f"[{w}]+|[^{w} ]| (?![{w}])|(?<![{w}]) ", text)
 
 
 def is_word(token: str) -> bool:

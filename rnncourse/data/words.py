@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncourse._checks import check_ids, check_number
+from rnncourse._checks import check_ids, check_mapping, check_number
 from rnncourse.data.codec import check_fields, check_id, ids_array
 from rnncourse.data.word_split import is_word, split_words
 
@@ -79,10 +79,27 @@ class WordVocabulary:
             raise TypeError(f"train must be a str, such as load_text(…).train, got {type(train).__name__}")
         if not train:
             raise ValueError("train must have at least one word, got an empty str")
+        return cls.from_counts(Counter(split_words(train)), min_count=min_count, max_size=max_size)
+
+    @classmethod
+    def from_counts(
+        cls, counts: Mapping[str, int], *, min_count: int = 1, max_size: int | None = None
+    ) -> WordVocabulary:
+        """The vocabulary of counted words, as `from_text` orders them.
+
+        Args:
+            counts: how often each word occurs.
+            min_count: how often a word must occur to be known, at least 1.
+            max_size: the greatest V, "<unk>" counted, at least 1. None: no limit.
+
+        Raises:
+            TypeError: not a mapping, a number not an integer.
+            ValueError: a number below 1.
+        """
+        check_mapping("counts", counts)
         check_number("min_count", min_count, at_least=1, integer=True)
         if max_size is not None:
             check_number("max_size", max_size, at_least=1, integer=True)
-        counts = Counter(split_words(train))
         known = sorted((w for w, n in counts.items() if n >= min_count), key=lambda w: (-counts[w], w))
         return cls((UNKNOWN, *known)[:max_size])
 
