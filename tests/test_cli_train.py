@@ -49,7 +49,7 @@ def test_from_a_text_to_a_loss(text, tmp_path, monkeypatch):
         "history.csv",
         "history.json",
     ]
-    assert "my text.txt: 3,528 symbols to train on, 400 to validate, 8 kinds" in done.output
+    assert "my text.txt: 3,528 characters to train on, 400 to validate, 8 kinds" in done.output
     assert "hidden_size = 64: for 3,528 symbols of training text" in done.output
     best = json.loads((folder / "history.json").read_text())
     assert f"{min(row['validation_loss'] for row in best):.4f} nats a symbol" in done.output
@@ -147,8 +147,8 @@ def test_what_does_not_go(text, tmp_path, monkeypatch):
     assert "neither the name of a text" in refused("train", "nothing.txt")
     assert "there is no checkpoint" in refused("train", text, "--output", tmp_path / "none", "--resume")
     assert "there is no checkpoint" in refused("evaluate", tmp_path)
-    assert "--seconds and --steps do not go together" in refused("train", text, "--seconds", 3, "--steps", 3)
-    assert "cell must be one of 'rnn', 'lstm', 'gru'" in refused("train", text, "--cell", "LSTM", *QUICK)
+    assert "seconds and steps must not both be given" in refused("train", text, "--seconds", 3, "--steps", 3)
+    assert "--cell must be one of 'rnn', 'lstm', 'gru'" in refused("train", text, "--cell", "LSTM", *QUICK)
     assert "tied weights need" in refused("train", text, "--tied", "--embedding-size", 5, *QUICK)
     assert not (tmp_path / "runs").exists()
     assert "cannot write to" in refused("train", text, "--output", text / "run", *QUICK)
@@ -174,7 +174,7 @@ def test_counts_are_mixed_in(text, tmp_path):
     done = invoke("train", text, "--output", tmp_path / "alone", "--ngram", 0, *QUICK)
     assert done.exit_code == 0, done.output
     assert not (tmp_path / "alone" / "companion.safetensors").exists()
-    assert "3,600 symbols to train on" in done.output
+    assert "3,600 characters to train on" in done.output
 
 
 def test_generate(text, tmp_path):
@@ -194,12 +194,24 @@ def test_generate(text, tmp_path):
     assert "prompt must hold at least one symbol" in refused("generate", folder, "--prompt", "")
 
 
-def test_pieces_for_the_weights():
-    from rnncourse.training.companion import held_out_for_weights
+def test_pieces_for_the_weights(monkeypatch):
+    from rnncourse.training import companion
 
     for N in (3, 4, 50, 999, 1000, 20_000, 100_003):
-        train, apart = held_out_for_weights(np.arange(N))
-        assert sorted([*train, *apart]) == list(range(N))
-        assert len(apart) == max(2, round(0.02 * N)) or abs(len(apart) - 0.02 * N) <= 20
-        assert len(train) >= 1
-    assert len(np.flatnonzero(np.diff(apart) > 1)) == 19
+        apart = companion.set_apart(np.arange(N))
+        assert sorted([*apart.network, *apart.held_out]) == list(range(N))
+        assert len(apart.held_out) == max(2, round(0.02 * N)) or abs(len(apart.held_out) - 0.02 * N) <= 20
+        assert len(apart.network) >= 1
+        assert np.array_equal(apart.counted, apart.network)
+        assert np.array_equal(apart.whole, np.arange(N))
+    assert len(np.flatnonzero(np.diff(apart.held_out) > 1)) == 19
+    monkeypatch.setattr(companion, "COUNTED", 2000)
+    monkeypatch.setattr(companion, "LONG", 40_000)
+    apart = companion.set_apart(np.arange(30_000))
+    assert sorted([*apart.network, *apart.held_out]) == list(range(30_000))
+    assert apart.held_out.min() > 28_000
+    assert np.array_equal(apart.whole, np.arange(28_000, 30_000))
+    long = np.arange(50_000)
+    apart = companion.set_apart(long)
+    assert np.shares_memory(apart.network, long)
+    assert (len(apart.network), len(apart.counted) + len(apart.held_out)) == (48_000, 2000)

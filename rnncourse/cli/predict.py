@@ -21,21 +21,26 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
 
     @app.command(epilog="Examples:\n\nrnncourse evaluate runs/shakespeare\n\nrnncourse evaluate runs/my other.txt")
     def evaluate(
-        run: Annotated[Path, typer.Argument(help="The folder that `rnncourse train` wrote.")],
+        run: Annotated[
+            Path | None, typer.Argument(help="The folder that `rnncourse train` wrote (default: the last in runs).")
+        ] = None,
         text: Annotated[
             str | None, typer.Argument(help="Another text, read whole. Without it: the run's own validation split.")
         ] = None,
         network: Annotated[bool, typer.Option("--network", help="The network alone, without the counts.")] = False,
     ) -> None:
         """The mean surprise of a model, in nats and bits a symbol: the whole text in one stream, the state carried."""
+        import numpy as np
         import torch
 
-        from rnncourse.data import DataError, load_text
+        from rnncourse.data import DataError, load_corpus
         from rnncourse.models import score
         from rnncourse.training.checkpoint import CheckpointError
         from rnncourse.training.run import CHECKPOINT, load_model, load_predictor
+        from rnncourse.training.session import read_again
 
         torch.set_num_threads(1)  # one stream is a chain of small products
+        run = run or _last(fail)
         try:
             model, vocabulary, checkpoint = (load_model if network else load_predictor)(run)
             if checkpoint.path.name != CHECKPOINT:
@@ -43,28 +48,38 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             said = checkpoint.meta["text"]
             if text is None:
                 try:
-                    loaded = load_text(said["origin"], validation=said["validation"])
+                    corpus = read_again(checkpoint.meta)
                 except DataError as error:
                     fail(f"{error} Or name another text to measure: rnncourse evaluate {run} TEXT")
-                if loaded.sha256 != said["sha256"]:
+                if corpus.sha256 != said["sha256"]:
                     fail(f"{said['origin']} is not the text that {run} was trained on: name a text")
-                read = loaded.validation
+                ids, characters = corpus.validation, corpus.validation_characters
             else:
-                read = load_text(text, validation=0).train
-            loss = -score(model, torch.from_numpy(vocabulary.encode(read))).mean().item()
-        except (DataError, CheckpointError, ValueError) as error:
+                corpus = load_corpus(text, validation=0, vocabulary=vocabulary)
+                ids, characters = corpus.train, corpus.train_characters
+            losses = score(model, torch.from_numpy(ids.astype(np.int64)))
+        except (DataError, CheckpointError, ValueError, ImportError) as error:
             fail(str(error))
+        loss = losses.mean().item()
         typer.echo(
-            f"{len(read):,} symbols: {loss:.4f} nats a symbol, {loss / math.log(2):.4f} bits, "
-            f"perplexity {math.exp(loss) if loss < 700 else math.inf:.3f}"
+            f"{len(ids):,} symbols: {-loss:.4f} nats a symbol, {-loss / math.log(2):.4f} bits, "
+            f"perplexity {math.exp(-loss) if -loss < 700 else math.inf:.3f}"
         )
+        if said["unit"] != "characters":
+            bits = -losses.sum().item() / math.log(2) / characters
+            typer.echo(f"{characters:,} characters: {bits:.4f} bits a character")
+            unknown = np.mean(ids == 0) if said["unit"] == "words" else 0
+            if unknown:
+                typer.echo(f"{unknown:.2%} of the symbols are unknown words, which are not told apart.")
 
     @app.command(
         epilog='Examples:\n\nrnncourse generate runs/shakespeare\n\nrnncourse generate runs/my --prompt "Once" '
         "--length 2000 --temperature 0.7 --seed 3"
     )
     def generate(
-        run: Annotated[Path, typer.Argument(help="The folder that `rnncourse train` wrote.")],
+        run: Annotated[
+            Path | None, typer.Argument(help="The folder that `rnncourse train` wrote (default: the last in runs).")
+        ] = None,
         prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "\n",
         length: Annotated[int, typer.Option(help="How many symbols.", min=0)] = 500,
         temperature: Annotated[float, typer.Option(help="0: always the likeliest.", min=0)] = 0.8,
@@ -81,6 +96,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         from rnncourse.training.run import load_model, load_predictor
 
         torch.set_num_threads(1)
+        run = run or _last(fail)
         generator = torch.Generator()
         if seed is None:
             generator.seed()
@@ -94,9 +110,20 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             typer.echo(prompt, nl=False)
             for id in stream(model, ids, length, generator=generator, **options):
                 typer.echo(decoder.push(id), nl=False)
-        except (CheckpointError, ValueError) as error:
+            typer.echo(decoder.finish(), nl=False)
+        except (CheckpointError, ValueError, ImportError) as error:
             fail(str(error))
         except KeyboardInterrupt:
             typer.echo()
             raise typer.Exit(INTERRUPTED) from None
         typer.echo()
+
+
+def _last(fail: Any) -> Path:
+    """The run that was written last."""
+    from rnncourse.training.run import CHECKPOINT
+
+    found = sorted(Path("runs").glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        fail("there is no run in the folder runs: train one with `rnncourse train TEXT`, or name a run's folder")
+    return found[-1].parent

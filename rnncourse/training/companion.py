@@ -8,13 +8,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..models import LanguageModel, MixtureModel, NGramModel
+from ..models import LanguageModel, MixtureModel, NGramModel, score
 from .checkpoint import load, save_checkpoint
 
-__all__ = ["COMPANION", "Companion", "fit_companion", "held_out_for_weights"]
+__all__ = ["COMPANION", "Apart", "Companion", "Measured", "fit_companion", "measure", "set_apart"]
 
 COMPANION = "companion.safetensors"
 SHARE, PIECES = 0.02, 20
+COUNTED = 2_000_000  # symbols: of a longer text its end is counted, so that counting takes seconds
+LONG = 20 * COUNTED  # what is so long that no copy of it is made, and no network reads it all
+MEASURED = 200_000  # symbols of the validation split that are read in one stream at the end
 
 
 class Companion(NamedTuple):
@@ -48,42 +51,90 @@ class Companion(NamedTuple):
         return cls(NGramModel.from_arrays(stored.tensors), np.array(stored.meta["weights"]))
 
 
-def held_out_for_weights(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The training text in two: what the models are trained on, and pieces on which their weights are found.
+class Apart(NamedTuple):
+    """A training text divided among those who learn from it.
 
-    The pieces are spread over the text. At its end they would cost more: there stands what is most like the text that
-    follows, which is the validation split.
+    Attributes:
+        network: what the network is trained on.
+        counted: what is counted at first.
+        held_out: what neither has seen, for the weights.
+        whole: what is counted in the end: the two parts before, in the text's order.
+    """
+
+    network: np.ndarray
+    counted: np.ndarray
+    held_out: np.ndarray
+    whole: np.ndarray
+
+
+def set_apart(train: np.ndarray) -> Apart:
+    """Divide a training text between the network, the counts and their weights.
+
+    The pieces for the weights are spread over what is counted. At its end they would cost more: there stands what is
+    most like the text that follows, which is the validation split.
 
     Args:
-        train: ids of shape (N,), N at least 3.
+        train: ids of shape (N,), N at least 3; of a text of over 40 million symbols no copy is made.
 
     Returns:
-        All but 2 %, and these 2 %, at least 2 symbols, each joined to one text.
+        The parts; 2 % of what is counted, and at least 2 symbols, are held out.
     """
-    N = len(train)
+    whole = train[-COUNTED:]
+    N = len(whole)
     pieces = max(1, min(PIECES, N // 1000))
     length = max(2 if pieces == 1 else 1, round(SHARE * N / pieces))
     apart = np.zeros(N, bool)
     for k in range(pieces):
         start = min((2 * k + 1) * N // (2 * pieces), N - length)
         apart[start : start + length] = True
-    return train[~apart], train[apart]
+    before, counted = train[:-COUNTED], whole[~apart]
+    network = before if len(train) > LONG else np.concatenate([before, counted])
+    return Apart(network, counted, whole[apart], whole)
 
 
 def fit_companion(network: LanguageModel, train: np.ndarray, *, order: int) -> Companion:
     """Count n-grams, and find the weights of counts and network on text that neither has seen.
 
     Args:
-        network: trained on the first part that `held_out_for_weights` gives, in evaluation mode.
+        network: trained on the part for the network that `set_apart` gives, in evaluation mode.
         train: the whole training text.
         order: of the n-grams.
 
     Returns:
-        The counts of the whole text, with the weights found for counts of the first part.
+        The counts of the whole text, with the weights found for counts of a part of it.
 
     Source: Jelinek and Mercer (1980); chapter 04.
     """
-    seen, held_out = held_out_for_weights(train)
+    apart = set_apart(train)
     options = {"order": order, "vocab_size": network.vocab_size, "modified": True}
-    mixture, _ = MixtureModel.fit([network, NGramModel.fit(seen, **options)], torch.from_numpy(held_out))
-    return Companion(NGramModel.fit(train, **options), mixture.weights)
+    seen = NGramModel.fit(apart.counted, **options)
+    mixture, _ = MixtureModel.fit([network, seen], torch.from_numpy(apart.held_out.astype(np.int64)))
+    return Companion(NGramModel.fit(apart.whole, **options), mixture.weights)
+
+
+class Measured(NamedTuple):
+    """What a network, its companion and both together are worth, in nats a symbol, the text read in one stream.
+
+    Attributes:
+        network, counts, both: the three losses; the last two None without a companion.
+        symbols: how many were read.
+    """
+
+    network: float
+    counts: float | None
+    both: float | None
+    symbols: int
+
+
+def measure(network: LanguageModel, companion: Companion | None, validation: np.ndarray) -> Measured:
+    """Read the validation split once in one stream.
+
+    Args:
+        network: in evaluation mode, on the processor.
+        companion: what stands beside it.
+        validation: ids; of a long split the first 200,000 are read.
+    """
+    ids = torch.from_numpy(validation[:MEASURED].astype(np.int64))
+    models = [network, *([companion.ngram, companion.beside(network)] if companion else [])]
+    losses = [-score(model, ids).mean().item() for model in models]
+    return Measured(*(losses if companion else [*losses, None, None]), len(ids))

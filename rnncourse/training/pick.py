@@ -15,6 +15,7 @@ from .config import TrainingConfig
 from .evaluate import evaluate
 from .run import seed_model, streams
 from .trainer import Trainer
+from .world import World
 
 __all__ = ["pick", "steps_for"]
 
@@ -23,13 +24,16 @@ TRIAL = 16  # updates timed before training
 EPOCHS = 40  # times that a text is read at most; after that, a longer training only learns it by heart
 
 
-def pick(symbols: int, vocab_size: int, *, gpu: bool = False, **wanted: Any) -> tuple[dict[str, Any], list[str]]:
+def pick(
+    symbols: int, vocab_size: int, *, gpu: bool = False, multiple: int = 1, **wanted: Any
+) -> tuple[dict[str, Any], list[str]]:
     """Sizes for a text.
 
     Args:
         symbols: the training text's length.
         vocab_size: V.
         gpu: whether training runs on one.
+        multiple: what the number of streams must be a multiple of: the processes.
         wanted: what the user has chosen, under the names of `LanguageModelConfig` and `TrainingConfig`; None: not
             chosen.
 
@@ -58,6 +62,7 @@ def pick(symbols: int, vocab_size: int, *, gpu: bool = False, **wanted: Any) -> 
     T = min(32, max(1, (symbols - 1) // 4))
     choose("T", T, "steps that gradients go back" + ("" if T == 32 else ", all that so short a text has room for"))
     B = min(64 if gpu else 16, max(1, (symbols - 1) // (4 * chosen["T"])))
+    B = max(1, B // multiple) * multiple
     choose("B", B, "streams side by side" + ("" if B >= 16 else ", so that an epoch has several windows"))
     if symbols < 200_000:
         choose("dropout", 0.3, "a short text is read many times")
@@ -72,6 +77,7 @@ def steps_for(
     validation: np.ndarray,
     *,
     threads: Sequence[int],
+    world: World,
 ) -> tuple[int, int]:
     """How many updates fit into a time, by a short trial on a model that is thrown away.
 
@@ -82,13 +88,14 @@ def steps_for(
         train: the training ids.
         validation: the validation ids.
         threads: numbers of processor threads to try.
+        world: the processes that train together, all of which must call it; the first one's clock counts.
 
     Returns:
         The number of updates, at least `config.evaluations`, at most `EPOCHS` epochs; and the number of threads that
         is the fastest.
     """
     start = time.perf_counter()
-    trainer = Trainer(seed_model(model, config.seed), train, replace(config, steps=10**6))
+    trainer = Trainer(seed_model(model, config.seed).to(world.device), train, replace(config, steps=10**6), world)
     costs = {}
     part = validation[: max(2, 1 + len(validation) // 4)]
     for n in threads:
@@ -98,10 +105,12 @@ def steps_for(
         evaluation = _seconds(lambda: evaluate(trainer.model, part, streams=streams(len(part))))
         costs[n] = update, evaluation * len(validation) / len(part)
     best = min(costs, key=lambda n: costs[n][0])
-    torch.set_num_threads(best)
     update, evaluation = costs[best]
     left = seconds - (time.perf_counter() - start) - config.evaluations * evaluation
-    return max(config.evaluations, min(int(left / update), EPOCHS * len(trainer.windows))), best
+    fits = max(config.evaluations, min(int(left / update), EPOCHS * len(trainer.windows)))
+    fits, best = (int(value) for value in world.agree(fits, best))
+    torch.set_num_threads(best)
+    return fits, best
 
 
 def _seconds(call: Callable[[], Any]) -> float:

@@ -65,7 +65,9 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], meta: dict[str, Any]) 
 def _stream_axes(trainer: Trainer) -> list[int]:
     """For each tensor of a state, the axis of its streams: the one that grows with their number."""
     two, three = (trainer.model.initial_state(B) for B in (2, 3))
-    return [[m == n for m, n in zip(a.shape, b.shape, strict=True)].index(False) for a, b in zip(two, three, strict=True)]
+    return [
+        [m == n for m, n in zip(a.shape, b.shape, strict=True)].index(False) for a, b in zip(two, three, strict=True)
+    ]
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -72,10 +72,11 @@ class Trainer:
     def __init__(self, model: nn.Module, ids: np.ndarray, config: TrainingConfig, world: World | None = None) -> None:
         self.device = next(model.parameters()).device
         self.world = world or World(device=self.device)
-        parts = config.accumulate * self.world.size
+        size = self.world.size
+        parts = config.accumulate * size
         if config.B % parts:
             raise ValueError(
-                f"B must be a multiple of {parts}, for {self.world.size} processes with {config.accumulate} parts each, "
+                f"B must be a multiple of {parts}, for {size} processes with {config.accumulate} parts each, "
                 f"got {config.B}"
             )
         self.model, self.config, self.done = model, config, 0
@@ -186,7 +187,10 @@ class Trainer:
 
     @contextmanager
     def _determinism(self) -> Iterator[None]:
-        before, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        before, warns = (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+        )
         torch.use_deterministic_algorithms(before or self.config.deterministic, warn_only=warns and before)
         try:
             yield

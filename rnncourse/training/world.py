@@ -28,10 +28,12 @@ class World:
         rank: this process's number, from 0.
         size: how many there are.
         device: what it computes on.
+        beside: how many of them share this machine.
     """
 
     rank: int = 0
     size: int = 1
+    beside: int = 1
     device: torch.device = field(default_factory=_own_device)
 
     @property
@@ -111,6 +113,6 @@ def join(device: str | None = None) -> Iterator[World]:
         torch.cuda.set_device(own)
     dist.init_process_group("nccl" if own.type == "cuda" else "gloo", rank=rank, world_size=size)
     try:
-        yield World(rank, size, own)
+        yield World(rank, size, beside, own)
     finally:
         dist.destroy_process_group()

@@ -39,7 +39,9 @@ def test_as_pytorchs(name):
 
 def test_the_configuration_asks_for_it():
     config = TrainingConfig(steps=STEPS, evaluations=1, schedule="linear", warmup=0.2, learning_rate=0.3)
-    assert [config.rate(k) for k in range(STEPS)] == [0.3 * schedule_factor("linear", k, STEPS, 5) for k in range(STEPS)]
+    assert [config.rate(k) for k in range(STEPS)] == [
+        0.3 * schedule_factor("linear", k, STEPS, 5) for k in range(STEPS)
+    ]
     with pytest.raises(ValueError, match="schedule must be one of 'cosine', 'linear', 'exponential', 'constant', got"):
         TrainingConfig(steps=3, schedule="step")
 

@@ -230,7 +230,7 @@ def test_a_precision_that_does_not_run_here_is_refused(monkeypatch):
         raise RuntimeError("could not create a primitive\nand more")
 
     monkeypatch.setattr(net, "loss", loss)
-    with pytest.raises(TrainingError, match="precision must be one .* got 'bfloat16': .*a primitive\". Train in float32"):
+    with pytest.raises(TrainingError, match=r"precision must be .* got 'bfloat16': .*a primitive\". Train in float32"):
         Trainer(net, IDS, config(precision="bfloat16"))
 
 
