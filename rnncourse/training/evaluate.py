@@ -12,9 +12,11 @@ from ..models import log_probs
 
 __all__ = ["evaluate"]
 
+SCORES = 2**22  # held at once
+
 
 @torch.no_grad()
-def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int = 1024) -> float:
+def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int | None = None) -> float:
     r"""Mean cross-entropy of each symbol, given all before it.
 
     .. math:: -\frac{1}{N - 1} \sum_{t=1}^{N-1} \log p(s_{t+1} \mid s_1 \ldots s_t)
@@ -25,7 +27,8 @@ def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int = 1024
         ids: a text, integers of shape (N,), N at least 2.
         streams: 1 for the measure as defined, that of `rnncourse.models.score`. More is faster on a small model, and
             gives the first symbols of each piece less context.
-        chunk: how many steps are read at once; the state is carried, so it does not change the result.
+        chunk: how many steps are read at once; the state is carried, so it does not change the result. None: at most
+            1,024, and so many that their scores, chunk * streams * V numbers, take little memory.
 
     Returns:
         Nats a symbol.
@@ -38,6 +41,8 @@ def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int = 1024
     """
     check_ids("ids", ids, ("N",), np.iinfo(np.int64).max)
     check_number("streams", streams, at_least=1, integer=True)
+    if chunk is None:
+        chunk = max(1, min(1024, SCORES // (streams * model.vocab_size)))
     check_number("chunk", chunk, at_least=1, integer=True)
     if len(ids) <= streams:
         raise ValueError(f"ids must hold at least {streams + 1} symbols, got {len(ids)}")
