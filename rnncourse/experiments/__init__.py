@@ -28,6 +28,7 @@ EXPERIMENTS = {
     "gradient_by_lag": "gradients by lag: spectral radius, initialisers, depth, pruning (chapter 08)",
     "long_lag_training": "the adding task under learning-rate schedules, clipping and depth (chapter 08)",
     "memory_of_past": "what a plain network's state keeps of its inputs, untrained and trained (chapter 02)",
+    "text_models": "`rnncourse train` with its defaults beside counts: characters, words, subwords (chapters 05, 06)",
 }
 
 

@@ -1,0 +1,59 @@
+"""The experiment on texts: a quick run, and its decision rules on made-up losses."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+pytest.importorskip("torch")
+
+from rnncourse.experiments import text_models  # noqa: E402
+from rnncourse.experiments._run import run  # noqa: E402
+
+
+def test_a_quick_run() -> None:
+    record = run("text_models", quick=True, bar=False)
+    (seed,) = record["seeds"]
+    assert set(record["settings"]) == {"characters", "words"}
+    for name in ("characters", "words"):
+        found, conclusion = seed[name], record["conclusion"][name]
+        assert conclusion["network"] == found["network"] < 1.1 * math.log(record["common"][name]["vocab_size"])
+        assert found["mixture"] < max(found["network"], found["counts"])
+        assert found["updates"] == 3
+        assert conclusion["network_below_counts"] is None, "one seed has no interval"
+    words = record["conclusion"]["words"]
+    assert 0.3 < words["network_nats_a_character"] / words["network"] < 0.7, "two characters a symbol, with punctuation"
+
+
+def common(best: float) -> dict:
+    text = {"symbols": [90, 11], "characters": [500, 50], "orders": [2, 3], "counts": [best + 1, best], "vocab_size": 9}
+    return {"seconds": 1.0, "commit": None, "characters": text, "words": text}
+
+
+def seeds(*losses: float) -> list[dict]:
+    entry = [{"network": loss, "mixture": loss - 0.1} for loss in losses]
+    return [{"characters": one, "words": one} for one in entry]
+
+
+@pytest.mark.parametrize(
+    "losses, decided", [((1.0, 1.1, 1.2), True), ((2.9, 3.0, 3.1), False), ((1.8, 2.0, 2.3), None), ((1.0,), None)]
+)
+def test_below_counts(losses, decided) -> None:
+    found = text_models.conclude(common(2.0), seeds(*losses))["words"]
+    assert (found["best_order"], found["best_counts"]) == (3, 2.0)
+    assert found["network_below_counts"] is decided
+    assert found["network_perplexity"] == pytest.approx(math.exp(sum(losses) / len(losses)))
+    assert found["network_nats_a_character"] == pytest.approx(found["network"] * 10 / 50)
+
+
+@pytest.mark.parametrize("loss, reached", [(1.59, True), (1.61, False)])
+def test_goal(loss, reached) -> None:
+    assert text_models.conclude(common(2.0), seeds(loss, loss))["characters_goal"] is reached
+
+
+def test_interval() -> None:
+    low, high = text_models.interval([1.0, 2.0, 4.0])
+    assert (low, high) == pytest.approx(
+        (7 / 3 - 3.7946, 7 / 3 + 3.7946), abs=1e-3
+    )  # from a table: t = 4.303, s = 1.5275
