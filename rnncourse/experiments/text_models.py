@@ -8,8 +8,8 @@ Runs
     characters   tiny Shakespeare, 60 seconds
     words        the State of the Union addresses, words, 300 seconds
     subwords     tiny Shakespeare, 1,024 byte pairs, 180 seconds
-    Each is `rnncourse.training.session.begin`, `Run.go` and `finish`, which is what the command `train` does; apart from
-    text, unit, size and time all is the default. The time holds reading the text, counting, the trial that turns
+    Each is `rnncourse.training.session.begin`, `Run.go` and `finish`, which is what the command `train` does; apart
+    from text, unit, size and time all is the default. The time holds reading the text, counting, the trial that turns
     seconds into updates, the updates and the evaluations; the closing measurements come after it.
 
 Measured
@@ -68,11 +68,8 @@ def settings(quick: bool) -> dict[str, Any]:
     """The runs: what `begin` is given, and the orders of the counts beside them."""
     if quick:
         small = {"steps": 3, "hidden_size": 16, "embedding_size": 16, "ngram": 2, "evaluations": 1, "threads": 1}
-        shared = {"text": "numpy-docs", "validation": 0.002, **small}
-        return {
-            "characters": {"orders": [2], "begin": shared},
-            "words": {"orders": [1, 2], "begin": {**shared, "unit": "words", "size": 200}},
-        }
+        text = {"text": "numpy-docs", "validation": 0.002, "unit": "words", "size": 200}
+        return {"words": {"orders": [1, 2], "begin": {**text, **small}}}
     return {
         "characters": {"orders": [5, 6, 7, 8], "begin": {"text": "shakespeare", "seconds": 60.0}},
         "words": {"orders": [2, 3, 4, 5], "begin": {"text": "state_union", "unit": "words", "seconds": 300.0}},
