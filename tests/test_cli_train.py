@@ -215,3 +215,102 @@ def test_pieces_for_the_weights(monkeypatch):
     apart = companion.set_apart(long)
     assert np.shares_memory(apart.network, long)
     assert (len(apart.network), len(apart.counted) + len(apart.held_out)) == (48_000, 2000)
+
+
+def test_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = np.random.default_rng(0).choice(["to", "be", "or", "not", "question"], 800)
+    (tmp_path / "t.txt").write_text(" ".join(words) + " rare\n")
+    done = invoke("train", "t.txt", "--unit", "words", "--vocab-size", 5, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "words to train on" in done.output
+    said = invoke("evaluate").output.splitlines()
+    nats = float(re.search(r"([\d.]+) nats a symbol", said[0])[1])
+    characters, bits = re.search(r"^(\d+) characters: ([\d.]+) bits a character", said[1]).groups()
+    symbols = int(said[0].split()[0])
+    assert float(bits) == pytest.approx(nats * (symbols - 1) / math.log(2) / int(characters), rel=1e-3)
+    assert re.search(r"[\d.]+% of the symbols are unknown words", said[2])
+    text = invoke("generate", "--prompt", "to be", "--length", 9, "--seed", 1).output
+    assert re.match(r"to be( \w|<unk>)", text), "a space after the prompt's word"
+    assert set(re.findall(r"<unk>|\w+", text)) <= {"to", "be", "or", "not", "question", "<unk>"}
+
+
+def test_subwords(text, tmp_path):
+    pytest.importorskip("tokenizers")
+    folder = tmp_path / "run"
+    done = invoke("train", text, "--output", folder, "--unit", "subwords", "--vocab-size", 270, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "bits a character" in invoke("evaluate", folder).output
+    assert invoke("train", text, "--output", folder, "--resume").exit_code == 0
+    assert invoke("generate", folder, "--length", 30, "--seed", 1).exit_code == 0
+
+
+def test_two_kilobytes_without_an_argument(tmp_path, monkeypatch):
+    """What a reader does first: train, then generate, with a file alone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.txt").write_text("The quick brown fox jumps over the lazy dog.\n" * 44)
+    done = invoke("train", "my.txt", "--seconds", 3)
+    assert done.exit_code == 0, done.output
+    assert len(invoke("generate").output) > 400
+    assert invoke("evaluate").exit_code == 0
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    for command in ("generate", "evaluate"):
+        assert "there is no run in the folder runs" in refused(command)
+
+
+def test_how_to_train_is_an_option(text, tmp_path):
+    options = ["--schedule", "linear", "--warmup", "0.5", "--accumulate", "2", "--batch-size", "4", "--deterministic"]
+    done = invoke("train", text, "--output", tmp_path / "run", "--cell", "gru", *options, *QUICK)
+    assert done.exit_code == 0, done.output
+    config = load_model(tmp_path / "run")[2].meta["config"]
+    assert (config["schedule"], config["warmup"], config["accumulate"]) == ("linear", 0.5, 2)
+    assert config["deterministic"] is True
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--schedule", "steps"], "--schedule must be one of 'cosine'"),
+        (["--unit", "bytes"], "--unit must be one of 'characters', 'words', 'subwords', got 'bytes'"),
+        (["--batch-size", "5", "--accumulate", "2"], "--accumulate must divide B = 5, got 2"),
+        (["--hidden-size", "9", "--precision", "float16"], "--precision must be one of 'float32', 'bfloat16'"),
+        (["--vocab-size", "9"], "size is for words and subwords"),
+        (["--device", "warp"], "warp"),
+        (["--window", "5000"], "T * B + 1"),
+    ],
+)
+def test_options_that_do_not_suit(text, tmp_path, options, message):
+    assert message in refused("train", text, "--output", tmp_path / "run", *QUICK, *options)
+    assert not (tmp_path / "run" / CHECKPOINT).exists()
+
+
+def test_tensorboard_that_is_not_installed(text, tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert "pip install tensorboard" in refused("train", text, "--output", tmp_path / "run", "--tensorboard", *QUICK)
+
+
+@pytest.mark.slow
+def test_torchrun(text, tmp_path):
+    """Two processes from the command line: the same run as one, and one takes it up."""
+    import os
+    import subprocess
+    import sys
+
+    options = ["--steps", "6", "--evaluations", "2", "--threads", "1", "--dropout", "0", "--batch-size", "4"]
+    command = ["-m", "rnncourse", "train", str(text), *options, "--output"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for launch, name in ((torchrun, "two"), ([], "one")):
+        arguments = [sys.executable, *launch, *command, str(tmp_path / name)]
+        done = subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=240)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.stdout.count("Written to") == 1, "process 0 alone speaks"
+    one, two = (load_model(tmp_path / name)[2] for name in ("one", "two"))
+    for name, tensor in one.tensors.items():
+        if name.startswith("model."):
+            assert (tensor - two.tensors[name]).abs().max() <= 1e-6, name
+    for left, right in zip(one.meta["history"], two.meta["history"], strict=True):
+        assert left["validation_loss"] == pytest.approx(right["validation_loss"], rel=1e-6)
+    assert invoke("train", text, "--output", tmp_path / "two", "--resume").exit_code == 0

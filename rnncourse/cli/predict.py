@@ -107,6 +107,8 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             ids = torch.from_numpy(vocabulary.encode(prompt))
             options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
             decoder = vocabulary.decoder()
+            for id in ids:  # between words it puts a space, also after the prompt
+                decoder.push(int(id))
             typer.echo(prompt, nl=False)
             for id in stream(model, ids, length, generator=generator, **options):
                 typer.echo(decoder.push(id), nl=False)
