@@ -37,13 +37,14 @@ def make(
     every: float = 1e9,
     dropout: float = 0.3,
     world: World | None = None,
+    dtype: torch.dtype = torch.float32,
     **options,
 ) -> Run:
     vocabulary = Vocabulary.from_text(text)
     train, validation = vocabulary.encode(text[:700]), vocabulary.encode(text[700:])
     config = {"steps": 24, "T": 9, "B": 4, "evaluations": 4, "learning_rate": 0.02, "average": 0.9, "accumulate": 2}
     config = TrainingConfig(**config | options)
-    model = seed_model(LanguageModelConfig(len(vocabulary), "lstm", 5, 8, 2, dropout), config.seed)
+    model = seed_model(LanguageModelConfig(len(vocabulary), "lstm", 5, 8, 2, dropout), config.seed).to(dtype)
     said = {"name": "random", "sha256": hashlib.sha256(text.encode()).hexdigest()}
     return Run(folder, said, vocabulary, train, validation, model, config, world or World(), every=every)
 

@@ -21,7 +21,9 @@ from rnncourse.training.run import CHECKPOINT  # noqa: E402
 from rnncourse.training.trainer import Trainer  # noqa: E402
 from rnncourse.training.world import World, join  # noqa: E402
 
-AGREEMENT = 1e-6  # of one process and two, relative to the largest entry
+# Of one process and two, in float64, relative to the largest entry. The course asks for 1e-6; in float32 Adam makes more
+# of a gradient near 0 that is rounded otherwise.
+AGREEMENT = 1e-9
 
 # Trains a few updates, carries on from a checkpoint where there is one, and says what became of it.
 WORKER = """
@@ -36,7 +38,7 @@ from tests.training.test_run import make
 folder, steps, stop, options = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
 torch.set_num_threads(1)
 with join("cpu") as world:
-    run = make(folder, dropout=0.0, steps=steps, world=world, **options)
+    run = make(folder, dropout=0.0, steps=steps, world=world, dtype=torch.float64, **options)
     if (folder / CHECKPOINT).exists():
         run.take_up(load(folder / CHECKPOINT))
 
@@ -101,7 +103,7 @@ def one(tmp_path_factory):
 def test_two_processes_are_one(one, tmp_path):
     folder, norms = one
     # Adam and clipping would hide a gradient of another size; its norm does not.
-    assert json.loads(start(2, tmp_path / "two")) == pytest.approx(norms, rel=1e-5)
+    assert json.loads(start(2, tmp_path / "two")) == pytest.approx(norms, rel=AGREEMENT)
     agree(folder, tmp_path / "two")
 
 
