@@ -1,0 +1,274 @@
+"""A Transformer as a language model in Torch: embedding, blocks that look only back, readout."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import nn as cells
+from .._checks import check_choice, check_number
+from .interface import select_batch
+from .readout import check_cutoffs, make_readout, read_out, readout_loss
+
+__all__ = ["TransformerLM", "TransformerLMConfig"]
+
+State = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class TransformerLMConfig:
+    """The shape of a `TransformerLM`.
+
+    Attributes:
+        vocab_size: V, how many symbols there are.
+        embedding_size: E, the width of all layers.
+        num_heads: N, a divisor of E.
+        num_layers: L.
+        context: C, how many symbols a layer looks at, its own included.
+        feedforward_size: F, inside the feed-forward parts. None: 4 E.
+        dropout: the share that training zeroes, of embeddings, attention weights and in the blocks.
+        positions: "rotary", "learned", "sinusoidal" or "none".
+        activation: of the feed-forward parts: "relu", "gelu" or "gelu_tanh".
+        norm_first: pre-norm, with a last normalisation before the readout, or post-norm without.
+        tied: whether the readout's weight is the embedding's.
+        cutoffs: where the classes of an adaptive softmax begin, as in `LanguageModelConfig`.
+
+    Raises:
+        TypeError: a size that is no integer, a dropout that is no number, a switch that is no bool.
+        ValueError: a size below 1, a dropout outside [0, 1), E that N does not divide, positions that need an even
+            width and have none, an unknown choice, cutoffs out of range or with tied weights.
+    """
+
+    vocab_size: int
+    embedding_size: int = 128
+    num_heads: int = 4
+    num_layers: int = 2
+    context: int = 128
+    feedforward_size: int | None = None
+    dropout: float = 0.0
+    positions: str = "rotary"
+    activation: str = "gelu_tanh"
+    norm_first: bool = True
+    tied: bool = True
+    cutoffs: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "embedding_size", "num_heads", "num_layers", "context"):
+            check_number(name, getattr(self, name), at_least=1, integer=True)
+        if self.feedforward_size is not None:
+            check_number("feedforward_size", self.feedforward_size, at_least=1, integer=True)
+        check_number("dropout", self.dropout, at_least=0, below=1)
+        check_choice("positions", self.positions, ("rotary", "learned", "sinusoidal", "none"))
+        for name in ("norm_first", "tied"):
+            check_choice(name, getattr(self, name), (True, False))
+        cutoffs = check_cutoffs(self.cutoffs, self.vocab_size, self.embedding_size, tied=self.tied)
+        object.__setattr__(self, "cutoffs", cutoffs)  # a list that comes from JSON becomes a tuple
+        self.block(device="meta")  # refuses what does not fit together
+
+    def block(self, **made: Any) -> cells.TransformerBlock:
+        """One of the model's blocks.
+
+        Args:
+            made: device and dtype.
+        """
+        return cells.TransformerBlock(
+            self.embedding_size,
+            self.num_heads,
+            self.feedforward_size or 4 * self.embedding_size,
+            self.dropout,
+            self.activation,
+            norm_first=self.norm_first,
+            rotary=self.positions == "rotary",
+            **made,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes, for a checkpoint: `TransformerLMConfig(**config.to_json())` is the same."""
+        return asdict(self) | {"cutoffs": list(self.cutoffs)}
+
+
+class TransformerLM(nn.Module):
+    r"""The scores of the next symbol, given the symbols so far, by a decoder-only Transformer.
+
+    .. math::
+        x_t = E_{s_t} + p_t, \qquad x \leftarrow \mathrm{block}_l(x) \quad (l = 0 \dots L-1), \qquad
+        z_t = W N(x_t), \qquad p(s_{t+1} \mid s_1 \ldots s_t) = \mathrm{softmax}(z_t)
+
+    With learned positions, "gelu_tanh", pre-norm and tied weights it is GPT-2, `rnncourse.reference.gpt2_forward`, and
+    first weights are drawn as GPT-2's: :math:`N(0, 0.02^2)`, those that write into the bypass
+    :math:`N(0, 0.02^2 / 2L)`.
+
+    The state holds the keys and values of the last C - 1 symbols, and how many symbols were read. Each layer looks at
+    the last C symbols, its own included: a window that slides. So memory is constant, nothing is read twice, and a text
+    of any length can be cut anywhere without changing a number. A layer's keys know of symbols before them, so that up
+    to L (C - 1) symbols back have an influence: the memory of Transformer-XL. Where training carries the state from
+    window to window, that memory is trained, as a constant: gradients end with the window.
+
+    A window that slides needs positions that do. Rotary ones are relative, counted within the window. Learned and
+    sinusoidal ones are counted modulo C: in every window each occurs once, so that the order can be told. But a model
+    that was only trained on texts of at most C symbols has not learned what comes after the first C: train it with the
+    state carried, or take rotary positions.
+
+    Args:
+        config: the model's shape.
+        device: where the parameters are made.
+        dtype: of the parameters.
+
+    Source: Radford et al. (2019); Dai et al. (2019) for the memory; Su et al. (2021) for rotary positions; chapter 28.
+
+    >>> model = TransformerLM(TransformerLMConfig(vocab_size=5, embedding_size=8, context=16))
+    >>> logits, state = model(torch.zeros(3, 2, dtype=torch.long), model.initial_state(2))
+    >>> logits.shape, [s.shape for s in state]
+    (torch.Size([3, 2, 5]), [torch.Size([2, 15, 2, 8]), torch.Size([2, 15, 2, 8]), torch.Size([1, 1, 2])])
+    """
+
+    def __init__(
+        self, config: TransformerLMConfig, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        V, E, C = config.vocab_size, config.embedding_size, config.context
+        made = {"device": device, "dtype": dtype}
+        self.embedding = nn.Embedding(V, E, **made)
+        self.positions = None
+        if config.positions == "learned":
+            self.positions = cells.LearnedPositions(C, E, **made)
+        elif config.positions == "sinusoidal":
+            self.positions = cells.SinusoidalPositions(E)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(config.block(**made) for _ in range(config.num_layers))
+        self.norm = nn.LayerNorm(E, **made) if config.norm_first else nn.Identity()
+        self.readout = make_readout(E, V, config.cutoffs, bias=False, **made)
+        if config.tied:
+            self.readout.weight = self.embedding.weight
+        self._start()
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of symbols."""
+        return self.config.vocab_size
+
+    @property
+    def feature_size(self) -> int:
+        """E, the width of what `features` returns first."""
+        return self.config.embedding_size
+
+    def initial_state(self, batch_size: int) -> State:
+        """Nothing read.
+
+        Args:
+            batch_size: B.
+
+        Returns:
+            Keys and values, of shape (L, C - 1, B, E), zeros that are not looked at; the number of symbols read, int64
+            of shape (1, 1, B).
+        """
+        shape = (self.config.num_layers, self.config.context - 1, batch_size, self.config.embedding_size)
+        k = self.embedding.weight.new_zeros(shape)
+        return k, torch.zeros_like(k), torch.zeros(1, 1, batch_size, dtype=torch.int64, device=k.device)
+
+    def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read symbols.
+
+        Args:
+            ids: integers of shape (T, B), each in 0 … V - 1.
+            state: what `initial_state` or an earlier call returned.
+
+        Returns:
+            `logits`, of shape (T, B, V): entry t scores the symbol after `ids[t]`; the state after the last symbol.
+
+        Raises:
+            TypeError: a state that is no tuple.
+            ValueError: `ids` or a state of another shape.
+            IndexError: a symbol out of range.
+        """
+        _, scores, state = self.features(ids, state)
+        return scores, state
+
+    def features(self, ids: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """Read symbols, and show from what the next one is predicted.
+
+        Args:
+            ids: as for a call.
+            state: as for a call.
+
+        Returns:
+            The last layer's outputs, of shape (T, B, E), normalised with pre-norm; what a call returns.
+
+        Raises:
+            TypeError: a state that is no tuple.
+            ValueError: `ids` or a state of another shape.
+            IndexError: a symbol out of range.
+        """
+        output, state = self._read(ids, state)
+        return output, read_out(self.readout, output), state
+
+    def loss(self, ids: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
+        r"""Read symbols and compare: :math:`-\sum_{t,b} \log p(\mathrm{target}_{tb})`.
+
+        With cutoffs scores of rare symbols are computed only where the target is one.
+
+        Args:
+            ids: as for a call.
+            targets: what came after each, int64 of shape (T, B).
+            state: as for a call.
+
+        Returns:
+            The sum over all targets, in nats, at least in float32; the state after the last symbol.
+
+        Raises:
+            TypeError: a state that is no tuple.
+            ValueError: `ids`, `targets` or a state of another shape.
+            IndexError: a symbol out of range.
+        """
+        output, state = self._read(ids, state)
+        return readout_loss(self.readout, output, targets), state
+
+    def select(self, state: State, index: Tensor) -> State:
+        """The state of some of the texts, in another order or repeatedly.
+
+        Args:
+            state: of B texts.
+            index: int64 of shape (K,), each in 0 … B - 1.
+
+        Returns:
+            The state of K texts.
+        """
+        return select_batch(state, index, dim=2)
+
+    def _read(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        if ids.ndim != 2:
+            raise ValueError(f"ids must have shape (T, B), got {tuple(ids.shape)}")
+        T, C = len(ids), self.config.context
+        k, v, count = self._check_state(state, ids.shape[1])
+        known = torch.arange(C - 1, device=ids.device)[:, None] >= C - 1 - count[0]  # the latest stand last
+        mask = torch.cat((known, torch.ones_like(ids, dtype=torch.bool)))
+        x = self.embedding(ids)
+        if self.positions is not None:
+            x = self.positions(x, (count[0] + torch.arange(T, device=ids.device)[:, None]) % C)
+        x, kept = self.dropout(x), []
+        for block, past in zip(self.blocks, map(cells.KeyValue, k, v), strict=True):
+            x, now, _ = block(x, causal=True, window=C, mask=mask, past=past)
+            kept.append((now.k[T:], now.v[T:]))
+        k, v = (torch.stack(parts) for parts in zip(*kept, strict=True))
+        return self.norm(x), (k, v, count + T)
+
+    def _check_state(self, state: Any, B: int) -> State:
+        if not isinstance(state, tuple) or len(state) != 3:
+            raise TypeError(f"state must be what initial_state returned, three tensors, got {type(state).__name__}")
+        shape = (self.config.num_layers, self.config.context - 1, B, self.config.embedding_size)
+        for part, wanted in zip(state, (shape, shape, (1, 1, B)), strict=True):
+            if part.shape != wanted:
+                raise ValueError(f"state must have shapes {shape}, {shape} and (1, 1, {B}), got {tuple(part.shape)}")
+        return state
+
+    @torch.no_grad()
+    def _start(self) -> None:
+        bypass = 0.02 / math.sqrt(2 * self.config.num_layers)
+        for name, parameter in self.named_parameters():
+            if parameter.ndim > 1:
+                nn.init.normal_(parameter, std=bypass if name.endswith(("out_proj.weight", "linear2.weight")) else 0.02)
