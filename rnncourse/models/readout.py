@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ def check_cutoffs(cutoffs: Any, vocab_size: int, width: int, *, tied: bool) -> t
         raise TypeError(f"cutoffs must be a tuple of integers, got {cutoffs!r}")
     for k, cutoff in enumerate(cutoffs):
         check_number(f"cutoffs[{k}]", cutoff, at_least=1, at_most=vocab_size - 1, integer=True)
-    if any(b <= a for a, b in zip(cutoffs, cutoffs[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(cutoffs)):
         raise ValueError(f"cutoffs must rise, got {tuple(cutoffs)}")
     if width < DIV_VALUE ** len(cutoffs):
         raise ValueError(

@@ -53,7 +53,7 @@ class TransformerLMConfig:
     positions: str = "rotary"
     activation: str = "gelu_tanh"
     norm_first: bool = True
-    tied: bool = True
+    tied: bool = False
     cutoffs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ class TransformerLM(nn.Module):
 
     With learned positions, "gelu_tanh", pre-norm and tied weights it is GPT-2, `rnncourse.reference.gpt2_forward`, and
     first weights are drawn as GPT-2's: :math:`N(0, 0.02^2)`, those that write into the bypass
-    :math:`N(0, 0.02^2 / 2L)`.
+    :math:`N(0, 0.02^2 / 2L)`, biases are 0.
 
     The state holds the keys and values of the last C - 1 symbols, and how many symbols were read. Each layer looks at
     the last C symbols, its own included: a window that slides. So memory is constant, nothing is read twice, and a text
@@ -272,3 +272,5 @@ class TransformerLM(nn.Module):
         for name, parameter in self.named_parameters():
             if parameter.ndim > 1:
                 nn.init.normal_(parameter, std=bypass if name.endswith(("out_proj.weight", "linear2.weight")) else 0.02)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
