@@ -183,6 +183,7 @@ class LanguageModel(nn.Module):
         Raises:
             ValueError: `ids` or `targets` of another shape.
             IndexError: a symbol out of range.
+            RuntimeError: with cutoffs, a target out of range.
         """
         output, state = self._read(ids, state)
         return readout_loss(self.readout, self.dropout(output), targets), state

@@ -61,8 +61,8 @@ def read_out(readout: nn.Module, h: Tensor) -> Tensor:
     """Scores of shape (T, B, V), of an adaptive softmax log-probabilities, from features of shape (T, B, H)."""
     if isinstance(readout, nn.Linear):
         return readout(h)
-    # Under autocast features may be bfloat16, and torch writes sums of float32 into a tensor of their dtype.
-    log_p = readout.log_prob(h.flatten(0, 1).to(readout.head.weight.dtype))
+    with torch.autocast(h.device.type, enabled=False):  # which torch's adaptive softmax does not know of
+        log_p = readout.log_prob(h.flatten(0, 1).to(readout.head.weight.dtype))
     return log_p.unflatten(0, h.shape[:2])
 
 
@@ -73,6 +73,8 @@ def readout_loss(readout: nn.Module, h: Tensor, targets: Tensor) -> Tensor:
 
     Raises:
         ValueError: targets of another shape than the symbols that were read.
+        IndexError: a target out of range.
+        RuntimeError: the same, with an adaptive softmax.
     """
     if targets.shape != h.shape[:2]:
         raise ValueError(f"targets must have shape {tuple(h.shape[:2])}, like ids, got {tuple(targets.shape)}")
@@ -80,5 +82,6 @@ def readout_loss(readout: nn.Module, h: Tensor, targets: Tensor) -> Tensor:
         scores = readout(h).flatten(0, 1)
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         return nn.functional.cross_entropy(scores, targets.flatten(), reduction="sum")
-    log_p, _ = readout(h.flatten(0, 1).to(readout.head.weight.dtype), targets.flatten())
+    with torch.autocast(h.device.type, enabled=False):
+        log_p, _ = readout(h.flatten(0, 1).to(readout.head.weight.dtype), targets.flatten())
     return -log_p.sum()

@@ -17,6 +17,7 @@ from .readout import check_cutoffs, make_readout, read_out, readout_loss
 __all__ = ["TransformerLM", "TransformerLMConfig"]
 
 State = tuple[Tensor, Tensor, Tensor]
+PIECE = 128  # the fewest symbols that are worth a round of their own
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class TransformerLMConfig:
         cutoffs = check_cutoffs(self.cutoffs, self.vocab_size, self.embedding_size, tied=self.tied)
         object.__setattr__(self, "cutoffs", cutoffs)  # a list that comes from JSON becomes a tuple
         self.block(device="meta")  # refuses what does not fit together
+        self.added_positions(device="meta")
 
     def block(self, **made: Any) -> cells.TransformerBlock:
         """One of the model's blocks.
@@ -85,6 +87,16 @@ class TransformerLMConfig:
             rotary=self.positions == "rotary",
             **made,
         )
+
+    def added_positions(self, **made: Any) -> nn.Module | None:
+        """What is added to the embeddings, if anything is.
+
+        Args:
+            made: device and dtype.
+        """
+        if self.positions == "learned":
+            return cells.LearnedPositions(self.context, self.embedding_size, **made)
+        return cells.SinusoidalPositions(self.embedding_size) if self.positions == "sinusoidal" else None
 
     def to_json(self) -> dict[str, Any]:
         """The attributes, for a checkpoint: `TransformerLMConfig(**config.to_json())` is the same."""
@@ -131,14 +143,10 @@ class TransformerLM(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        V, E, C = config.vocab_size, config.embedding_size, config.context
+        V, E = config.vocab_size, config.embedding_size
         made = {"device": device, "dtype": dtype}
         self.embedding = nn.Embedding(V, E, **made)
-        self.positions = None
-        if config.positions == "learned":
-            self.positions = cells.LearnedPositions(C, E, **made)
-        elif config.positions == "sinusoidal":
-            self.positions = cells.SinusoidalPositions(E)
+        self.positions = config.added_positions(**made)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(config.block(**made) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(E, **made) if config.norm_first else nn.Identity()
@@ -224,6 +232,7 @@ class TransformerLM(nn.Module):
             TypeError: a state that is no tuple.
             ValueError: `ids`, `targets` or a state of another shape.
             IndexError: a symbol out of range.
+            RuntimeError: with cutoffs, a target out of range.
         """
         output, state = self._read(ids, state)
         return readout_loss(self.readout, output, targets), state
@@ -243,8 +252,15 @@ class TransformerLM(nn.Module):
     def _read(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         if ids.ndim != 2:
             raise ValueError(f"ids must have shape (T, B), got {tuple(ids.shape)}")
+        state, outputs = self._check_state(state, ids.shape[1]), []
+        for piece in ids.split(max(self.config.context, PIECE)):  # all at once, T^2 scores would have to be held
+            output, state = self._read_piece(piece, state)
+            outputs.append(output)
+        return torch.cat(outputs), state
+
+    def _read_piece(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         T, C = len(ids), self.config.context
-        k, v, count = self._check_state(state, ids.shape[1])
+        k, v, count = state
         known = torch.arange(C - 1, device=ids.device)[:, None] >= C - 1 - count[0]  # the latest stand last
         mask = torch.cat((known, torch.ones_like(ids, dtype=torch.bool)))
         x = self.embedding(ids)
