@@ -3,104 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .. import nn as cells
-from .._checks import check_choice, check_number
 from .interface import select_batch
-from .readout import check_cutoffs, make_readout, read_out, readout_loss
+from .readout import make_readout, read_out, readout_loss
+from .transformer_config import TransformerLMConfig
 
-__all__ = ["TransformerLM", "TransformerLMConfig"]
+__all__ = ["TransformerLM"]
 
 State = tuple[Tensor, Tensor, Tensor]
 PIECE = 128  # the fewest symbols that are worth a round of their own
-
-
-@dataclass(frozen=True)
-class TransformerLMConfig:
-    """The shape of a `TransformerLM`.
-
-    Attributes:
-        vocab_size: V, how many symbols there are.
-        embedding_size: E, the width of all layers.
-        num_heads: N, a divisor of E.
-        num_layers: L.
-        context: C, how many symbols a layer looks at, its own included.
-        feedforward_size: F, inside the feed-forward parts. None: 4 E.
-        dropout: the share that training zeroes, of embeddings, attention weights and in the blocks.
-        positions: "rotary", "learned", "sinusoidal" or "none".
-        activation: of the feed-forward parts: "relu", "gelu" or "gelu_tanh".
-        norm_first: pre-norm, with a last normalisation before the readout, or post-norm without.
-        tied: whether the readout's weight is the embedding's.
-        cutoffs: where the classes of an adaptive softmax begin, as in `LanguageModelConfig`.
-
-    Raises:
-        TypeError: a size that is no integer, a dropout that is no number, a switch that is no bool.
-        ValueError: a size below 1, a dropout outside [0, 1), E that N does not divide, positions that need an even
-            width and have none, an unknown choice, cutoffs out of range or with tied weights.
-    """
-
-    vocab_size: int
-    embedding_size: int = 128
-    num_heads: int = 4
-    num_layers: int = 2
-    context: int = 128
-    feedforward_size: int | None = None
-    dropout: float = 0.0
-    positions: str = "rotary"
-    activation: str = "gelu_tanh"
-    norm_first: bool = True
-    tied: bool = False
-    cutoffs: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("vocab_size", "embedding_size", "num_heads", "num_layers", "context"):
-            check_number(name, getattr(self, name), at_least=1, integer=True)
-        if self.feedforward_size is not None:
-            check_number("feedforward_size", self.feedforward_size, at_least=1, integer=True)
-        check_number("dropout", self.dropout, at_least=0, below=1)
-        check_choice("positions", self.positions, ("rotary", "learned", "sinusoidal", "none"))
-        for name in ("norm_first", "tied"):
-            check_choice(name, getattr(self, name), (True, False))
-        cutoffs = check_cutoffs(self.cutoffs, self.vocab_size, self.embedding_size, tied=self.tied)
-        object.__setattr__(self, "cutoffs", cutoffs)  # a list that comes from JSON becomes a tuple
-        self.block(device="meta")  # refuses what does not fit together
-        self.added_positions(device="meta")
-
-    def block(self, **made: Any) -> cells.TransformerBlock:
-        """One of the model's blocks.
-
-        Args:
-            made: device and dtype.
-        """
-        return cells.TransformerBlock(
-            self.embedding_size,
-            self.num_heads,
-            self.feedforward_size or 4 * self.embedding_size,
-            self.dropout,
-            self.activation,
-            norm_first=self.norm_first,
-            rotary=self.positions == "rotary",
-            **made,
-        )
-
-    def added_positions(self, **made: Any) -> nn.Module | None:
-        """What is added to the embeddings, if anything is.
-
-        Args:
-            made: device and dtype.
-        """
-        if self.positions == "learned":
-            return cells.LearnedPositions(self.context, self.embedding_size, **made)
-        return cells.SinusoidalPositions(self.embedding_size) if self.positions == "sinusoidal" else None
-
-    def to_json(self) -> dict[str, Any]:
-        """The attributes, for a checkpoint: `TransformerLMConfig(**config.to_json())` is the same."""
-        return asdict(self) | {"cutoffs": list(self.cutoffs)}
 
 
 class TransformerLM(nn.Module):
@@ -146,9 +62,13 @@ class TransformerLM(nn.Module):
         V, E = config.vocab_size, config.embedding_size
         made = {"device": device, "dtype": dtype}
         self.embedding = nn.Embedding(V, E, **made)
-        self.positions = config.added_positions(**made)
+        self.positions = None
+        if config.positions == "learned":
+            self.positions = cells.LearnedPositions(config.context, E, **made)
+        elif config.positions == "sinusoidal":
+            self.positions = cells.SinusoidalPositions(E)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(config.block(**made) for _ in range(config.num_layers))
+        self.blocks = nn.ModuleList(_block(config, **made) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(E, **made) if config.norm_first else nn.Identity()
         self.readout = make_readout(E, V, config.cutoffs, bias=False, **made)
         if config.tied:
@@ -290,3 +210,16 @@ class TransformerLM(nn.Module):
                 nn.init.normal_(parameter, std=bypass if name.endswith(("out_proj.weight", "linear2.weight")) else 0.02)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
+
+
+def _block(config: TransformerLMConfig, **made: Any) -> cells.TransformerBlock:
+    return cells.TransformerBlock(
+        config.embedding_size,
+        config.num_heads,
+        config.feedforward_size or 4 * config.embedding_size,
+        config.dropout,
+        config.activation,
+        norm_first=config.norm_first,
+        rotary=config.positions == "rotary",
+        **made,
+    )

@@ -263,9 +263,17 @@ def test_json() -> None:
         ({"activation": "tanh"}, ValueError, "activation must be one of"),
         ({"tied": None}, ValueError, "tied must be one of"),
         ({"norm_first": 1}, ValueError, "norm_first must be one of"),
-        ({"num_heads": 4}, ValueError, "num_heads must divide embed_dim=6, got 4"),
-        ({"num_heads": 2}, ValueError, "embed_dim / num_heads must be even"),
-        ({"embedding_size": 5, "positions": "sinusoidal", "num_heads": 1}, ValueError, "embed_dim must be even"),
+        ({"num_heads": 4}, ValueError, "num_heads must divide embedding_size = 6, got 4"),
+        (
+            {"num_heads": 2},
+            ValueError,
+            "rotary positions need an even width.* got embedding_size = 6 and num_heads = 2",
+        ),
+        (
+            {"embedding_size": 5, "positions": "sinusoidal", "num_heads": 1},
+            ValueError,
+            "sinusoidal positions need an even",
+        ),
         ({"cutoffs": (2,), "tied": True}, ValueError, r"tied weights and cutoffs do not combine.*got cutoffs=\(2,\)"),
     ],
 )
