@@ -33,8 +33,8 @@ class LanguageModelConfig:
         dropout: the share of units that training zeroes, of embeddings, between layers and before the readout.
         tied: whether the readout's weight is the embedding's; then E must be H.
         cutoffs: where the classes of an adaptive softmax begin, rising, in 1 … V - 1: symbols below the first are
-            scored always, a later class only where it is asked for. Ids must then be in the order of falling
-            frequency. Empty: an ordinary softmax.
+            scored always, in a loss a later class only where a target is in it. That is cheap if ids are in the order
+            of falling frequency. Empty: an ordinary softmax.
 
     Raises:
         TypeError: a size that is no integer, a dropout that is no number, `tied` that is no bool.
@@ -84,8 +84,8 @@ class LanguageModel(nn.Module):
         device: where the parameters are made.
         dtype: of the parameters.
 
-    Source: Mikolov et al. (2010); Press and Wolf (2017) for tied weights; Grave et al. (2017) for the adaptive softmax;
-    chapters 05 and 06.
+    Source: Mikolov et al. (2010); Press and Wolf (2017) for tied weights; Grave, Joulin, Cissé, Grangier and Jégou
+    (2017) for the adaptive softmax; chapters 05 and 06.
 
     >>> model = LanguageModel(LanguageModelConfig(vocab_size=5, hidden_size=8))
     >>> logits, state = model(torch.zeros(3, 2, dtype=torch.long), model.initial_state(2))

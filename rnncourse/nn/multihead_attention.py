@@ -84,9 +84,8 @@ class MultiheadAttention(nn.Module):
             check_even("embed_dim / num_heads", E // num_heads)
         made = {"device": device, "dtype": dtype}
         self.in_proj_weight = nn.Parameter(torch.empty(3 * E, E, **made))
-        self.in_proj_bias = (
-            nn.Parameter(torch.empty(3 * E, **made)) if check_choice("bias", bias, (True, False)) else None
-        )
+        check_choice("bias", bias, (True, False))
+        self.in_proj_bias = nn.Parameter(torch.empty(3 * E, **made)) if bias else None
         self.out_proj = nn.Linear(E, E, bias, **made)
         self._start_projections()
 
@@ -125,7 +124,8 @@ class MultiheadAttention(nn.Module):
             mask: booleans of shape (P + S, B): True where key s of sequence b exists and may be looked at. None: all.
             lengths: integers of shape (B,), each in 1 … P + S: how many keys each has, in place of a mask.
             past: the state that an earlier call returned, of P steps: its keys and values come before these. None: 0.
-            need_weights: whether weights are returned; without them torch's fused kernel does the work.
+            need_weights: whether weights are returned; without them torch's fused kernel does the work, which on a
+                processor has no second derivatives.
 
         Returns:
             `output`, of shape (T, B, E); the keys and values so far, as the next call's `past`; the weights before
