@@ -9,6 +9,8 @@ from rnncourse.models.language_model import LanguageModel, LanguageModelConfig
 from rnncourse.models.mixture import MixtureModel
 from rnncourse.models.ngram import NGramModel
 from rnncourse.models.scoring import log_probs, score
+from rnncourse.models.transformer_config import TransformerLMConfig
+from rnncourse.models.transformer_lm import TransformerLM
 from rnncourse.models.truncation import draw, truncated
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "MixtureModel",
     "NGramModel",
     "Predictor",
+    "TransformerLM",
+    "TransformerLMConfig",
     "UnigramCacheModel",
     "beam_search",
     "draw",

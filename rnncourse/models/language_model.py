@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .. import nn as cells
 from .._checks import check_choice, check_number
 from .interface import select_batch
+from .readout import check_cutoffs, make_readout, read_out, readout_loss
 
 __all__ = ["LanguageModel", "LanguageModelConfig"]
 
@@ -31,10 +32,14 @@ class LanguageModelConfig:
         num_layers: layers of the recurrence.
         dropout: the share of units that training zeroes, of embeddings, between layers and before the readout.
         tied: whether the readout's weight is the embedding's; then E must be H.
+        cutoffs: where the classes of an adaptive softmax begin, rising, in 1 … V - 1: symbols below the first are
+            scored always, in a loss a later class only where a target is in it. That is cheap if ids are in the order
+            of falling frequency. Empty: an ordinary softmax.
 
     Raises:
         TypeError: a size that is no integer, a dropout that is no number, `tied` that is no bool.
-        ValueError: a size below 1, a dropout outside [0, 1), an unknown cell, tied weights of two sizes.
+        ValueError: a size below 1, a dropout outside [0, 1), an unknown cell, tied weights of two sizes, cutoffs out of
+            range or with tied weights.
     """
 
     vocab_size: int
@@ -44,6 +49,7 @@ class LanguageModelConfig:
     num_layers: int = 1
     dropout: float = 0.0
     tied: bool = False
+    cutoffs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers"):
@@ -55,10 +61,12 @@ class LanguageModelConfig:
             raise ValueError(
                 f"tied weights need embedding_size = hidden_size, got {self.embedding_size} and {self.hidden_size}"
             )
+        cutoffs = check_cutoffs(self.cutoffs, self.vocab_size, self.hidden_size, tied=self.tied)
+        object.__setattr__(self, "cutoffs", cutoffs)  # a list that comes from JSON becomes a tuple
 
     def to_json(self) -> dict[str, Any]:
         """The attributes, for a checkpoint: `LanguageModelConfig(**config.to_json())` is the same."""
-        return asdict(self)
+        return asdict(self) | {"cutoffs": list(self.cutoffs)}
 
 
 class LanguageModel(nn.Module):
@@ -68,14 +76,16 @@ class LanguageModel(nn.Module):
         x_t = E_{s_t}, \qquad (o_t, \mathrm{state}_t) = \mathrm{cell}(x_t, \mathrm{state}_{t-1}), \qquad
         z_t = W o_t + b, \qquad p(s_{t+1} \mid s_1 \ldots s_t) = \mathrm{softmax}(z_t)
 
-    An LSTM's forget gates start open (bias 1), its recurrent matrices orthogonal; the rest is as in `torch.nn`.
+    An LSTM's forget gates start open (bias 1), its recurrent matrices orthogonal; the rest is as in `torch.nn`. With
+    cutoffs the readout is `torch.nn.AdaptiveLogSoftmaxWithLoss`, and scores are log-probabilities.
 
     Args:
         config: the model's shape.
         device: where the parameters are made.
         dtype: of the parameters.
 
-    Source: Mikolov et al. (2010); Press and Wolf (2017) for tied weights; chapters 05 and 06.
+    Source: Mikolov et al. (2010); Press and Wolf (2017) for tied weights; Grave, Joulin, Cissé, Grangier and Jégou
+    (2017) for the adaptive softmax; chapters 05 and 06.
 
     >>> model = LanguageModel(LanguageModelConfig(vocab_size=5, hidden_size=8))
     >>> logits, state = model(torch.zeros(3, 2, dtype=torch.long), model.initial_state(2))
@@ -95,7 +105,7 @@ class LanguageModel(nn.Module):
             config.embedding_size, config.hidden_size, config.num_layers, dropout=between, **made
         )
         self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(config.hidden_size, config.vocab_size, **made)
+        self.readout = make_readout(config.hidden_size, config.vocab_size, config.cutoffs, **made)
         nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
         if config.tied:
             self.readout.weight = self.embedding.weight
@@ -105,6 +115,11 @@ class LanguageModel(nn.Module):
     def vocab_size(self) -> int:
         """V, the number of symbols."""
         return self.config.vocab_size
+
+    @property
+    def feature_size(self) -> int:
+        """H, the width of what `features` returns first."""
+        return self.config.hidden_size
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros: what the recurrence starts from.
@@ -116,7 +131,7 @@ class LanguageModel(nn.Module):
             h of shape (layers, B, H), and for an LSTM c of the same shape.
         """
         shape = (self.config.num_layers, batch_size, self.config.hidden_size)
-        return tuple(self.readout.bias.new_zeros(shape) for _ in range(2 if self.config.cell == "lstm" else 1))
+        return tuple(self.embedding.weight.new_zeros(shape) for _ in range(2 if self.config.cell == "lstm" else 1))
 
     def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """Read symbols.
@@ -132,11 +147,53 @@ class LanguageModel(nn.Module):
             ValueError: `ids` of another shape.
             IndexError: a symbol out of range.
         """
+        _, scores, state = self.features(ids, state)
+        return scores, state
+
+    def features(self, ids: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """Read symbols, and show from what the next one is predicted.
+
+        Args:
+            ids: as for a call.
+            state: as for a call.
+
+        Returns:
+            The recurrence's outputs, of shape (T, B, H), before dropout; what a call returns.
+
+        Raises:
+            ValueError: `ids` of another shape.
+            IndexError: a symbol out of range.
+        """
+        output, state = self._read(ids, state)
+        return output, read_out(self.readout, self.dropout(output)), state
+
+    def loss(self, ids: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
+        r"""Read symbols and compare: :math:`-\sum_{t,b} \log p(\mathrm{target}_{tb})`.
+
+        With cutoffs scores of rare symbols are computed only where the target is one.
+
+        Args:
+            ids: as for a call.
+            targets: what came after each, int64 of shape (T, B).
+            state: as for a call.
+
+        Returns:
+            The sum over all targets, in nats, at least in float32; the state after the last symbol.
+
+        Raises:
+            ValueError: `ids` or `targets` of another shape.
+            IndexError: a symbol out of range.
+            RuntimeError: with cutoffs, a target out of range.
+        """
+        output, state = self._read(ids, state)
+        return readout_loss(self.readout, self.dropout(output), targets), state
+
+    def _read(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         if ids.ndim != 2:
             raise ValueError(f"ids must have shape (T, B), got {tuple(ids.shape)}")
         x = self.dropout(self.embedding(ids))
         output, last = self.rnn(x, state if self.config.cell == "lstm" else state[0])
-        return self.readout(self.dropout(output)), last if isinstance(last, tuple) else (last,)
+        return output, last if isinstance(last, tuple) else (last,)
 
     def loss(self, ids: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
         """The summed surprise of the symbols that follow, in nats: what training makes smaller.

@@ -13,6 +13,8 @@ from rnncourse.models import (
     ContinuousCacheModel,
     MixtureModel,
     NGramModel,
+    TransformerLM,
+    TransformerLMConfig,
     UnigramCacheModel,
     log_probs,
     score,
@@ -29,6 +31,15 @@ def ngram(order: int, **options: bool) -> NGramModel:
     return NGramModel.fit(TEXT, order=order, vocab_size=V, **options)
 
 
+def transformer(context: int, **options) -> TransformerLM:
+    """Of large weights, so that all that it looks at matters."""
+    options = {"embedding_size": 8, "num_heads": 2, "context": context, **options}
+    model = TransformerLM(TransformerLMConfig(V, **options), dtype=torch.float64).eval()
+    for p in model.parameters():
+        p.normal_(0, 0.6, generator=torch.Generator().manual_seed(0))
+    return model
+
+
 MODELS = {
     "elman": lambda: Elman(V),
     "1-gram": lambda: ngram(1),
@@ -38,7 +49,14 @@ MODELS = {
     "fading cache": lambda: UnigramCacheModel(V, decay=0.7),
     "window": lambda: UnigramCacheModel(V, window=3),
     "continuous": lambda: ContinuousCacheModel(Elman(V), theta=0.5, weight=0.3, window=4),
+    "transformer": lambda: transformer(50),
+    "transformer, sliding": lambda: transformer(4, num_layers=3, cutoffs=(2,)),
+    "transformer, learned": lambda: transformer(5, positions="learned", norm_first=False),
+    "transformer, sinusoidal": lambda: transformer(5, positions="sinusoidal", tied=True),
+    "transformer, alone": lambda: transformer(1, positions="none"),
+    "cache of a transformer": lambda: ContinuousCacheModel(transformer(4), theta=0.5, weight=0.3, window=4),
     "mixture": lambda: MixtureModel([Elman(V), UnigramCacheModel(V, window=2), ngram(3)], np.array([0.5, 0.2, 0.3])),
+    "mixture with a transformer": lambda: MixtureModel([transformer(3), ngram(2)]),
 }
 
 
