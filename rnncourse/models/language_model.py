@@ -195,21 +195,6 @@ class LanguageModel(nn.Module):
         output, last = self.rnn(x, state if self.config.cell == "lstm" else state[0])
         return output, last if isinstance(last, tuple) else (last,)
 
-    def loss(self, ids: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
-        """The summed surprise of the symbols that follow, in nats: what training makes smaller.
-
-        Args:
-            ids: integers of shape (T, B).
-            targets: the symbol after each, of the same shape.
-            state: what `initial_state` or an earlier call returned.
-
-        Returns:
-            A number, summed over all T * B targets; the state after the last symbol.
-        """
-        logits, state = self(ids, state)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # autocast gives bfloat16
-        return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum"), state
-
     def select(self, state: State, index: Tensor) -> State:
         """The state of some of the texts, in another order or repeatedly.
 
