@@ -15,7 +15,9 @@ from rnncourse.data.word_split import is_word, split_words
 from tests.data.texts import AWKWARD
 
 # Spaces of many kinds, contractions, letters, digits, marks, scripts without spaces, a letter of Unicode 16 (U+10D50).
-odd = st.text(st.sampled_from("ab  's12_.,\n\t\r\u00a0\u3000\u2003\x1c\x85\u0301漢。のก☃é\u05d0\U00010d50😀"), max_size=40)
+odd = st.text(
+    st.sampled_from("ab  's12_.,\n\t\r\u00a0\u3000\u2003\x1c\x85\u0301漢。のก☃é\u05d0\U00010d50😀"), max_size=40
+)
 anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 sizes = st.integers(1, 6)
 

@@ -115,6 +115,6 @@ def test_a_full_disk(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DataError, match="cannot be written: .*No space left on device. Make room"):
+    with pytest.raises(DataError, match=r"cannot be written: .*No space left on device\. Make room"):
         write(tmp_path)
     assert files_below(tmp_path) == []
