@@ -92,5 +92,6 @@ def test_window_stops_early_but_sees_the_end_of_a_text_that_it_needs_all_of():
         raise AssertionError("read on")
 
     assert "".join(window(pieces(), 1, 5)) == "bcde"
+    assert "".join(window(pieces(), 1, 6)) == "bcdef"
     with pytest.raises(AssertionError, match="read on"):
         list(window(pieces(), 1, 9))
