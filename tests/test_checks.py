@@ -145,3 +145,12 @@ def test_an_error_is_noted_and_another_left_alone():
     with pytest.raises(KeyError) as caught, noted("in layer 1"):
         raise KeyError
     assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_ids_are_looked_at_unless_their_dtype_excludes_wrong_ones(dtype):
+    most = np.iinfo(dtype).max
+    ids = np.array([0, most], dtype)
+    assert check_ids("ids", ids, ("N",), most + 1) is ids
+    with pytest.raises(ValueError, match=f"ids must lie in 0 … {most - 1}, got {most}"):
+        check_ids("ids", ids, ("N",), most)

@@ -110,6 +110,8 @@ def scan(pieces: Iterable[str]) -> Scan:
 def window(pieces: Iterable[str], start: int, stop: int) -> Iterator[str]:
     """A part of a text, in pieces.
 
+    If it is the end of the text, `pieces` is run to its end, where a `TextFile` sees whether the file has changed.
+
     Args:
         pieces: the whole text.
         start: the first character's number.

@@ -151,9 +151,11 @@ def _check_character(name: str, value: object) -> None:
 
 
 def code_points(text: str) -> np.ndarray:
-    """The numbers of a text's characters in Unicode, uint32 of shape (len(text),).
+    """The numbers of a text's characters in Unicode, uint8 or uint32 of shape (len(text),).
 
     Args:
         text: any str.
     """
+    if text.isascii():  # three times as fast
+        return np.frombuffer(text.encode("ascii"), np.uint8)
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,6 +60,26 @@ def test_shapes_and_length(case):
 def test_dtype_is_kept(dtype):
     x, y = batches(np.arange(20).astype(dtype), 3, 2)[0]
     assert x.dtype == y.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_a_memory_map_gives_the_same_windows_and_is_not_copied(tmp_path, dtype):
+    N, T, B = 4_000_003, 5, 3
+    np.random.default_rng(0).integers(0, 200, N).astype(dtype).tofile(tmp_path / "ids")
+    ids = np.memmap(tmp_path / "ids", dtype, "r")
+    tracemalloc.start()
+    windows = batches(ids, T, B)
+    picked = [windows[k] for k in (0, len(windows) // 2, -1)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000
+    whole = batches(np.array(ids, np.int64), T, B)
+    for (x, y), k in zip(picked, (0, len(windows) // 2, -1), strict=True):
+        assert type(x) is type(y) is np.ndarray  # in memory, whatever happens to the file
+        assert x.dtype == y.dtype == dtype
+        assert x.flags.writeable
+        np.testing.assert_array_equal(x, whole[k][0])
+        np.testing.assert_array_equal(y, whole[k][1])
 
 
 def test_one_step_one_stream():

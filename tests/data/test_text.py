@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from rnncourse.data import TEXT_NAMES, DataError, Vocabulary, load_text
+from rnncourse.data import TEXT_NAMES, DataError, Vocabulary, load_text, state_union
 
 MIRROR = os.environ.get("RNNCOURSE_DATA")  # read before the fixture clears it
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="needs the public sets: set RNNCOURSE_DATA to their folder")
@@ -159,7 +161,11 @@ def test_loading_the_default_text_imports_neither_torch_nor_matplotlib_nor_pooch
 @needs_mirror
 @pytest.mark.parametrize(
     ("name", "train", "validation", "symbols"),
-    [("shakespeare", 1_003_854, 111_540, 65), ("time_machine", 161_081, 17_898, 70)],
+    [
+        ("shakespeare", 1_003_854, 111_540, 65),
+        ("time_machine", 161_081, 17_898, 70),
+        ("state_union", 1_866_236, 207_360, 93),
+    ],
 )
 def test_public_texts(monkeypatch, name, train, validation, symbols):
     monkeypatch.setenv("RNNCOURSE_DATA", MIRROR)
@@ -168,6 +174,49 @@ def test_public_texts(monkeypatch, name, train, validation, symbols):
     vocabulary = Vocabulary.from_text(text.train)
     assert len(vocabulary) == symbols
     assert vocabulary.decode(vocabulary.encode(text.validation)) == text.validation  # nothing unknown in it
+
+
+@needs_mirror
+def test_the_addresses_are_whole_in_order_and_decoded(monkeypatch):
+    monkeypatch.setenv("RNNCOURSE_DATA", MIRROR)
+    text = load_text("state_union")
+    whole = text.train + text.validation
+    archive = (Path(MIRROR) / "state_union" / "state_union.zip").read_bytes()
+    found = state_union.addresses(archive)
+    assert len(found) == 65
+    names = list(found)
+    assert [name[:4] for name in names] == sorted(name[:4] for name in names)
+    assert (names[0], names[-1]) == ("1945-Truman", "2006-GWBush")
+    assert names[names.index("1963-Kennedy") + 1] == "1963-Johnson"
+    assert names.index("2001-GWBush-1") + 1 == names.index("2001-GWBush-2")
+    places = [whole.index(address) for address in found.values()]
+    assert places == sorted(places)
+    assert sum(map(len, found.values())) + 64 * len("\n\n") == len(whole)
+    assert {c for c in whole if ord(c) > 126 or ord(c) < 32} == set("\n\u3000½¢…—’“”")
+    assert "a growing feeling the “Things are in the saddle, and ride mankind.”" in found["1971-Nixon"]
+    assert "cancellation of the ½¢ decrease" in found["1954-Eisenhower"]
+    assert text.sha256 == "59d45342e78f4f9d8eb21b955bdfd4a779963cde3d29b147db19eb58c796553e"
+
+
+def zipped(**addresses: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("state_union/README", "about")
+        for name, data in addresses.items():
+            archive.writestr(f"state_union/{name.replace('_', '-')}.txt", data)
+    return file.getvalue()
+
+
+def test_addresses_of_a_small_archive():
+    archive = zipped(
+        **{
+            "1970_Nixon": b"man\xa1\xa6s\r\n",
+            "1963_Kennedy": b"January",
+            "1954_Eisenhower": b"\xbd\xa2",
+            "1963_Johnson": b"November\r",
+        }
+    )
+    assert state_union.joined(archive) == "½¢\n\nJanuary\n\nNovember\n\n\nman’s\n"
 
 
 def test_a_home_folder_is_expanded(tmp_path, monkeypatch):
