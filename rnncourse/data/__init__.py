@@ -5,7 +5,7 @@ from rnncourse.data.codec import Codec, Decoder, vocabulary_from_json
 from rnncourse.data.errors import DataError
 from rnncourse.data.subwords import SubwordVocabulary
 from rnncourse.data.synthetic import adding
-from rnncourse.data.text import TEXT_NAMES, Text, load_text
+from rnncourse.data.text import TEXT_NAMES, Text, TextEntry, list_texts, load_text
 from rnncourse.data.vocabulary import Vocabulary
 from rnncourse.data.words import WordVocabulary
 
@@ -17,10 +17,12 @@ __all__ = [
     "Decoder",
     "SubwordVocabulary",
     "Text",
+    "TextEntry",
     "Vocabulary",
     "WordVocabulary",
     "adding",
     "batches",
+    "list_texts",
     "load_text",
     "vocabulary_from_json",
 ]

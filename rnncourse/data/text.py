@@ -10,38 +10,77 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from rnncourse._checks import check_number
 from rnncourse.data import numpy_docs
-from rnncourse.data.download import PublicFile, read_public
+from rnncourse.data.download import PublicFile, find_public, read_public
 from rnncourse.data.errors import DataError
 
-__all__ = ["TEXT_NAMES", "Text", "load_text"]
+__all__ = ["TEXT_NAMES", "Text", "TextEntry", "list_texts", "load_text"]
+
+
+
+@dataclass(frozen=True)
+class _Public:
+    """A public text: its file, what it is, and its licence."""
+
+    file: PublicFile
+    description: str
+    licence: str
+
 
 _PUBLIC = {
-    "shakespeare": (
+    "shakespeare": _Public(
         PublicFile(
             "tiny_shakespeare/input.txt",
             "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e"
             "/data/tinyshakespeare/input.txt",
             "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            1_115_394,
         ),
-        "tiny Shakespeare, from karpathy/char-rnn; public domain",
+        "tiny Shakespeare, from karpathy/char-rnn",
+        "public domain",
     ),
-    "time_machine": (
+    "time_machine": _Public(
         PublicFile(
             "time_machine/timemachine.txt",
             "https://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",
             "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
+            178_979,
         ),
-        "H. G. Wells, The Time Machine (1895), Project Gutenberg no. 35 as prepared for d2l; public domain",
+        "H. G. Wells, The Time Machine (1895), Project Gutenberg no. 35 as prepared for d2l",
+        "public domain",
     ),
 }
 
 TEXT_NAMES = ("numpy-docs", *_PUBLIC)
 """The names that `load_text` knows."""
+
+
+_DOCS_LICENCE = "BSD-3-Clause"
+
+
+class TextEntry(NamedTuple):
+    """A text that `load_text` knows by name.
+
+    Attributes:
+        name: what `load_text` takes.
+        description: what it is.
+        licence: under which terms.
+        size: bytes of the file; None for a text that is made on this machine.
+        place: "made here", "mirror", "cache", "to download", or "damaged" for another file in its place in the mirror.
+        path: the file, where there is one.
+    """
+
+    name: str
+    description: str
+    licence: str
+    size: int | None
+    place: str
+    path: Path | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,6 +109,22 @@ class Text:
             f"Text({self.name!r}, {len(self.train):,} characters to train on, {len(self.validation):,} for "
             f"validation, source={self.source!r}, sha256={self.sha256[:12]!r}…)"
         )
+
+
+def list_texts() -> list[TextEntry]:
+    """Every text that `load_text` knows by name, and where it would come from now. Downloads nothing.
+
+    Returns:
+        One entry a name, in the order of `TEXT_NAMES`.
+
+    >>> [entry.name for entry in list_texts()][0]
+    'numpy-docs'
+    """
+    made = TextEntry("numpy-docs", _docs_description(), _DOCS_LICENCE, None, "made here", None)
+    return [made] + [
+        TextEntry(name, public.description, public.licence, public.file.size, *find_public(public.file))
+        for name, public in _PUBLIC.items()
+    ]
 
 
 def load_text(name_or_path: str | Path, *, validation: float = 0.1) -> Text:
@@ -102,8 +157,9 @@ def load_text(name_or_path: str | Path, *, validation: float = 0.1) -> Text:
     if name_or_path == "numpy-docs":
         return _load_numpy_docs(validation)
     if name_or_path in _PUBLIC:
-        file, source = _PUBLIC[name_or_path]
-        return _split_at_end(name_or_path, _decode(read_public(file), file.path), validation, source)
+        public = _PUBLIC[name_or_path]
+        text = _decode(read_public(public.file), public.file.path)
+        return _split_at_end(name_or_path, text, validation, f"{public.description}; {public.licence}")
     return _load_file(name_or_path, validation)
 
 
@@ -115,7 +171,11 @@ def _load_numpy_docs(validation: float) -> Text:
             f"same text, install numpy=={numpy_docs.PINNED_NUMPY} (and run Python without -OO)."
         )
     train, held_out = numpy_docs.split(validation)
-    return Text("numpy-docs", train, held_out, f"docstrings of NumPy {np.__version__}; BSD-3-Clause")
+    return Text("numpy-docs", train, held_out, f"{_docs_description()}; {_DOCS_LICENCE}")
+
+
+def _docs_description() -> str:
+    return f"docstrings of NumPy {np.__version__}"
 
 
 def _load_file(name: str | Path, validation: float) -> Text:
