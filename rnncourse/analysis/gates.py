@@ -8,7 +8,7 @@ from .._checks import check_choice, check_sequence
 from ..reference import gru_forward, lstm_forward, split_layers
 
 GATES = {"lstm": ("i", "f", "g", "o"), "gru": ("r", "z", "n")}
-"""The names of a cell's gates, in the order of its weights. g and n, the candidates, lie in -1 … 1, the others in 0 … 1."""
+"""The names of a cell's gates, in the order of its weights. Of them g and n, the candidates, lie in -1 … 1."""
 
 
 def gate_values(cell: str, x: np.ndarray, params: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:

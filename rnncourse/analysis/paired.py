@@ -29,8 +29,8 @@ def paired_difference(a: np.ndarray, b: np.ndarray, *, block: int = 1000) -> Pai
 
     Both find the same symbols hard, so the difference symbol by symbol, :math:`d_t = a_t - b_t`, spreads far less than
     the losses do. Neighbours are alike, too, which would make N symbols look like more evidence than they are. So the
-    text is cut into :math:`K = \lfloor N / \mathrm{block} \rfloor` blocks of nearly equal length, longer than what binds
-    neighbours together, and their means :math:`m_k` are taken as independent:
+    text is cut into :math:`K = \lfloor N / \mathrm{block} \rfloor` blocks of nearly equal length, longer than what
+    binds neighbours together, and their means :math:`m_k` are taken as independent:
 
     .. math:: \bar d = \frac{1}{N} \sum_t d_t, \qquad
         \mathrm{se}^2 = \frac{1}{K (K - 1)} \sum_{k=1}^{K} \Bigl( m_k - \frac{1}{K} \sum_j m_j \Bigr)^2

@@ -29,7 +29,10 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             bool, typer.Option("--overwrite", help="Replace what you changed; without it nothing of yours is lost.")
         ] = False,
     ) -> None:
-        """Write the book's notebooks, and its interactive figures, into a folder, to be run and changed."""
+        """Write the book's notebooks into a folder, to be run and changed.
+
+        Its interactive figures come along.
+        """
         wanted = files()
         try:
             there = {name: (folder / name).read_bytes() for name in wanted if (folder / name).exists()}

@@ -36,7 +36,10 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         open_: Annotated[bool, typer.Option("--open", help="Only those that no chapter has settled yet.")] = False,
         settled: Annotated[bool, typer.Option("--settled", help="Only those that a chapter has settled.")] = False,
     ) -> None:
-        """List what the articles say that the course follows, and what came out when it was tested."""
+        """List what articles say of recurrent networks, tested.
+
+        Each statement of the articles that the course follows, and what came out when it was tested.
+        """
         from rnncourse.claims import VERDICTS, LedgerError, load
 
         try:

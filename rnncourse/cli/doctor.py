@@ -22,7 +22,10 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
     def doctor(
         as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     ) -> None:
-        """Look at Python, packages, processor, memory and texts, and say what will not go and what helps."""
+        """Look what is missing or slow on this machine, and what helps.
+
+        Python, packages, processor, memory, texts. The exit status is 1 where something essential is broken.
+        """
         from rnncourse.cli import THREADS_ASKED_FOR
         from rnncourse.doctor import OK, examine
 

@@ -1,6 +1,6 @@
 """The command `plot`: a run's curves, and what its units do while it reads."""
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SHOWN, LONGEST = 64, 400  # characters
 
 
-class What(str, Enum):
+class What(StrEnum):
     """What can be drawn."""
 
     LOSS = "loss"
@@ -48,7 +48,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         ] = None,
         layer: Annotated[int | None, typer.Option(help="From 1, the lowest (default: the highest).", min=1)] = None,
     ) -> None:
-        """Draw a run's curves, or its gates or states over the characters of a text."""
+        """Draw a run's curves, or its gates or states over a text."""
         import torch
 
         from rnncourse.cli._output import PICTURES, check_output, use_no_screen, write_picture

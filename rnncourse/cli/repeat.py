@@ -43,7 +43,10 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             bool, typer.Option("--keep", help="Keep the seeds that the recorded file holds; run only the others.")
         ] = False,
     ) -> None:
-        """Run an experiment and record it as JSON. After an interrupt the same command goes on."""
+        """Run an experiment and record it as JSON.
+
+        After an interrupt the same command goes on.
+        """
         from rnncourse import experiments
 
         if name is None:
@@ -79,7 +82,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             typer.Option(help="The JSON file (default: rnncourse/results/bench_NAME.json; with --quick: none)."),
         ] = None,
     ) -> None:
-        """Time our code beside PyTorch's, side by side on this machine, and record it as JSON."""
+        """Time our code beside PyTorch's, and record it as JSON."""
         from rnncourse import benchmarks
 
         if name is None:
@@ -121,7 +124,10 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             typer.Option(help="The folder (default: extra/widgets of the checkout; with --quick: none)."),
         ] = None,
     ) -> None:
-        """Make an interactive figure of the course anew, training what must be trained."""
+        """Make an interactive figure of the course anew.
+
+        What must be trained is trained.
+        """
         from rnncourse import widgets
 
         if name is None:

@@ -22,7 +22,6 @@ from rnncourse.data.errors import DataError
 __all__ = ["TEXT_NAMES", "Text", "TextEntry", "list_texts", "load_text"]
 
 
-
 @dataclass(frozen=True)
 class _Public:
     """A public text: its file, what it is, and its licence."""

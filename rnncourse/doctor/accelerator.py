@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from .finding import MISSING, OK, SLOW, Finding, install
 
-SIZE, REPEATS = 384, 3
+SIZE, REPEATS = 256, 2
 
 
 def gpu() -> list[Finding]:
@@ -18,8 +19,9 @@ def gpu() -> list[Finding]:
 
     effect = "nothing here needs one; large models train many times slower without"
     if torch.version.cuda is None and torch.version.hip is None:
-        why = "this PyTorch was built for the processor alone"
-        mend = install("--force-reinstall", "torch") + "  # where there is a card: a build for it, see pytorch.org"
+        card = shutil.which("nvidia-smi") is not None
+        why = f"this PyTorch was built for the processor alone{'' if card else ', and there is no NVIDIA driver'}"
+        mend = install("--force-reinstall", "torch") + "  # on a machine with a card: a build for it"
         return [Finding("GPU", MISSING, "none", effect, why, mend)]
     if not torch.cuda.is_available():
         driver = Path("/proc/driver/nvidia/version").exists()
@@ -52,7 +54,7 @@ def bfloat16() -> list[Finding]:
 def _bfloat16_on(torch: Any, device: Any) -> Finding:
     name = "bfloat16" if device.type == "cpu" else f"bfloat16 on GPU {device.index}"
     effect = "training in bfloat16 has no use here"
-    mend = "train in float32, the default"
+    mend = "rnncourse train TEXT  # in float32, the default"
     try:
         off = _error(torch, device, torch.bfloat16)
     except RuntimeError as error:

@@ -8,7 +8,7 @@ from .finding import OK, SLOW, Finding, set_variable
 from .machine import cores
 
 T, B, H = 32, 16, 128
-SECONDS = 0.3  # for each number of threads
+SECONDS = 0.15  # for each number of threads
 SLOW_STEP = 0.1  # seconds; a laptop takes a tenth of it
 
 
@@ -26,7 +26,7 @@ def threads(asked_for: str | None) -> list[Finding]:
         effect, why = "training is slow", "the processor is busy or slow"
         return [Finding("speed", SLOW, words, effect, why, "rnncourse train TEXT --hidden-size 64")]
     if most > 1.2 * one and asked_for is None:
-        effect = f"small networks in your own programs take {most / one:.1f} times as long; the course sets it by itself"
+        effect = f"small networks in your own programs take {most / one:.1f} times as long"
         why = "threads that share small products wait for each other"
         return [Finding("speed", SLOW, words, effect, why, set_variable("OMP_NUM_THREADS", "1"))]
     return [Finding("speed", OK, words)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rnncourse.figures.style import INK, LINESTYLES, MUTED, SEQUENCE, STYLE, axes
+from rnncourse.figures.style import LINESTYLES, MUTED, SEQUENCE, STYLE, axes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,22 +47,15 @@ def plot_run(history: History) -> Figure:
     best = min(history, key=lambda row: row["validation_loss"])
     with plt.rc_context(dict(STYLE)):
         figure, (loss, rate) = plt.subplots(2, 1, figsize=(6.4, 4.4), sharex=True, height_ratios=(3, 1))
-    loss.plot(steps, [row["train_loss"] for row in history], "-o", color=SEQUENCE[0], label="training")
-    loss.plot(steps, [row["validation_loss"] for row in history], "--s", color=SEQUENCE[1], label="validation")
-    loss.annotate(
-        f"best: {best['validation_loss']:.4f}",
-        (best["step"], best["validation_loss"]),
-        xytext=(0, 10),
-        textcoords="offset points",
-        ha="right",
-        color=INK,
-        fontsize=9,
-    )
-    loss.set_ylabel("loss, nats a symbol")
-    loss.legend()
-    rate.plot(steps, [row["rate"] for row in history], "-o", color=MUTED)
-    rate.set(xlabel="updates", ylabel="learning rate")
-    rate.set_ylim(bottom=0)
+        loss.plot(steps, [row["train_loss"] for row in history], "-o", color=SEQUENCE[0], label="training")
+        label = f"validation, best {best['validation_loss']:.4f} after {best['step']:,} updates"
+        loss.plot(steps, [row["validation_loss"] for row in history], "--s", color=SEQUENCE[1], label=label)
+        loss.set_ylabel("loss, nats a symbol")
+        loss.legend()
+        rate.plot(steps, [row["rate"] for row in history], "-o", color=MUTED)
+        rate.set(xlabel="updates", ylabel="learning rate")
+        rate.set_xlim(left=0)
+        rate.set_ylim(bottom=0)
     return figure
 
 
@@ -80,14 +73,15 @@ def plot_runs(histories: Mapping[str, History]) -> Figure:
     _check_rows("histories", [row for history in histories.values() for row in history])
     with plt.rc_context(dict(STYLE)):
         figure, sides = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True)
-    for ax, against, words in zip(sides, ("step", "seconds"), ("updates", "seconds of training"), strict=True):
-        for n, (name, history) in enumerate(histories.items()):
-            values = [[row[key] for row in history] for key in (against, "validation_loss")]
-            style = LINESTYLES[(n + n // len(SEQUENCE)) % len(LINESTYLES)]
-            ax.plot(*values, style, marker="o", color=SEQUENCE[n % len(SEQUENCE)], label=name)
-        ax.set_xlabel(words)
-    sides[0].set_ylabel("validation loss, nats a symbol")
-    figure.legend(*sides[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        for ax, against, words in zip(sides, ("step", "seconds"), ("updates", "seconds of training"), strict=True):
+            for n, (name, history) in enumerate(histories.items()):
+                values = [[row[key] for row in history] for key in (against, "validation_loss")]
+                style = LINESTYLES[(n + n // len(SEQUENCE)) % len(LINESTYLES)]
+                ax.plot(*values, style, marker="o", color=SEQUENCE[n % len(SEQUENCE)], label=name)
+            ax.set_xlabel(words)
+            ax.set_xlim(left=0)
+        sides[0].set_ylabel("validation loss, nats a symbol")
+        figure.legend(*sides[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -117,9 +111,11 @@ def plot_activations(values: np.ndarray, text: str, ax: Axes | None = None, *, n
     image = ax.imshow(values.T, aspect="auto", vmax=largest, interpolation="nearest", **colours)
     bar = ax.figure.colorbar(image, ax=ax, pad=0.01, fraction=0.05)
     bar.outline.set_visible(False)
+    bar.set_label("0 shut, 1 open" if is_gate else "value", fontsize=8)
     labels, families = _labels(text)
-    turned = {"rotation": 90} if any(len(label) > 1 for label in labels) else {}
-    ax.set_xticks(range(len(text)), labels, family=families, fontsize=8, parse_math=False, **turned)
+    ax.set_xticks(range(len(text)), labels, family=families, fontsize=8, parse_math=False)
+    for tick in ax.get_xticklabels():
+        tick.set_rotation(90 if len(tick.get_text()) > 1 else 0)
     ax.set_title(_TITLES[name])
     ax.set_ylabel("unit")
     ax.set_yticks([])
