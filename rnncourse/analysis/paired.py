@@ -96,6 +96,6 @@ def by_character(losses: np.ndarray, lengths: Sequence[int] | np.ndarray) -> np.
         raise ValueError("lengths must complete at least one character after the first symbol, got none")
     found = np.zeros(int(lengths[1:].sum()))
     ends = np.cumsum(lengths[1:])
-    places = np.where(lengths[1:] > 0, ends - 1, ends).clip(max=len(found) - 1)
-    np.add.at(found, places, losses)
+    following = ends[np.searchsorted(ends, ends, side="right").clip(max=len(ends) - 1)]
+    np.add.at(found, np.where(lengths[1:] > 0, ends, following) - 1, losses)
     return found

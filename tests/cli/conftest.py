@@ -14,8 +14,8 @@ from rnncourse import cli
 
 TEXTS = {"one": "abc de\n", "other": "abxyz \n"}
 RUNS = {
-    "lstm": ("one", ["--cell", "lstm", "--hidden-size", "7", "--num-layers", "2", "--steps", "4"]),
-    "gru": ("one", ["--cell", "gru", "--hidden-size", "5", "--steps", "6"]),
+    "lstm": ("one", ["--cell", "lstm", "--hidden-size", "7", "--num-layers", "2", "--steps", "4", "--ngram", "3"]),
+    "gru": ("one", ["--cell", "gru", "--hidden-size", "5", "--steps", "6", "--ngram", "3"]),
     "rnn": ("one", ["--cell", "rnn", "--hidden-size", "4", "--steps", "2", "--ngram", "0"]),
     "other": ("other", ["--cell", "gru", "--hidden-size", "5", "--steps", "2", "--ngram", "0"]),
     "shorter": ("one", ["--cell", "gru", "--hidden-size", "5", "--steps", "2", "--ngram", "0", "--validation", "0.2"]),

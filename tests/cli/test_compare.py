@@ -149,7 +149,7 @@ def test_a_run_in_progress(runs):
 
 
 def test_outputs(runs):
-    for name in ("t.csv", "c.png", "c.svg", "d.svg", "e.SVG"):
+    for name in ("t.csv", "c.png", "c.svg", "d.SVG"):
         done = invoke("compare", "lstm", "gru", "--output", name)
         assert done.exit_code == 0, done.output
         assert done.output.endswith(f"Written to {name}\n")
@@ -159,7 +159,7 @@ def test_outputs(runs):
     assert float(rows[0]["nats"]) == pytest.approx(measured("lstm"), abs=1e-4)
     assert (runs / "c.png").read_bytes().startswith(b"\x89PNG")
     assert (runs / "c.svg").read_text().startswith("<svg")
-    assert (runs / "c.svg").read_bytes() == (runs / "d.svg").read_bytes() == (runs / "e.SVG").read_bytes()
+    assert (runs / "c.svg").read_bytes() == (runs / "d.SVG").read_bytes()
     assert not list(runs.glob(".*"))
 
 

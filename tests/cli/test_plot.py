@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -16,10 +17,8 @@ from tests.tolerances import FLOAT32, assert_close  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
-def _close():
+def _all_figures_are_closed():
     yield
-    import matplotlib.pyplot as plt
-
     assert plt.get_fignums() == []
 
 
@@ -38,10 +37,7 @@ def by_hand(cell, model, ids, layer):
         )
 
         def rows(W, b, v, gate):
-            return [
-                sum(w * e for w, e in zip(W[gate * H + j], v, strict=True)) + b[gate * H + j]  # noqa: B023
-                for j in range(H)  # noqa: B023
-            ]
+            return [sum(w * e for w, e in zip(W[gate * H + j], v, strict=True)) + b[gate * H + j] for j in range(H)]
 
         h, c, gates, states = [0.0] * H, [0.0] * H, [], []
         for x in xs:
@@ -87,10 +83,11 @@ def test_states_of_a_plain_network(trained):
     assert_close(found["h"], output[:, 0].numpy(), FLOAT32)
 
 
-@pytest.mark.parametrize("what", ["loss", "gates", "states"])
-@pytest.mark.parametrize("run", ["lstm", "gru"])
-def test_pictures(runs, run, what):
-    done = invoke("plot", run, "--what", what)
+@pytest.mark.parametrize(
+    "run, what, options", [("lstm", "loss", []), ("lstm", "gates", ["--prompt", "a b"]), ("gru", "states", [])]
+)
+def test_pictures(runs, run, what, options):
+    done = invoke("plot", run, "--what", what, *options)
     assert done.exit_code == 0, done.output
     assert done.output == f"Written to {run}/{what}.png\n"
     assert (runs / run / f"{what}.png").read_bytes().startswith(b"\x89PNG")
@@ -98,14 +95,12 @@ def test_pictures(runs, run, what):
 
 def test_the_layer_and_the_prompt_that_are_drawn(runs, monkeypatch):
     drawn = []
-    from rnncourse import figures
 
     def spy(parts, text, *, by):
         drawn.append((parts, text, by))
-        return original(parts, text, by=by)
+        return plt.figure(figsize=(1, 1))
 
-    original = figures.plot_units_by_text
-    monkeypatch.setattr(figures, "plot_units_by_text", spy)
+    monkeypatch.setattr("rnncourse.figures.plot_units_by_text", spy)
     model, vocabulary, _ = load_model(runs / "lstm")
     for options, layer in ((["--layer", 1], 0), (["--layer", 2], 1), ([], 1)):
         assert invoke("plot", "lstm", "--what", "gates", "--prompt", "cab", *options).exit_code == 0
