@@ -59,7 +59,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             try:
                 load_text(name, validation=0)
             except DataError as error:
-                typer.echo(f"rnncourse: {name}: {error}", err=True)
+                typer.echo(f"\nrnncourse: {name}: {error}", err=True)  # below a progress bar
                 failed = True
             except KeyboardInterrupt:
                 typer.echo("\nInterrupted. Nothing half-written was kept.", err=True)
