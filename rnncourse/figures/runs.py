@@ -113,7 +113,7 @@ def plot_activations(values: np.ndarray, text: str, ax: Axes | None = None, *, n
     bar.outline.set_visible(False)
     bar.set_label("0 shut, 1 open" if is_gate else "value", fontsize=8)
     labels, families = _labels(text)
-    ax.set_xticks(range(len(text)), labels, family=families, fontsize=8, parse_math=False)
+    ax.set_xticks(range(len(text)), labels, family=families, fontsize=8)
     for tick in ax.get_xticklabels():
         tick.set_rotation(90 if len(tick.get_text()) > 1 else 0)
     ax.set_title(_TITLES[name])

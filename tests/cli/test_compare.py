@@ -7,11 +7,15 @@ import json
 import math
 import shutil
 import statistics
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from rnncourse.cli._comparison import Candidate, by_run  # noqa: E402
 from rnncourse.data import Vocabulary, load_text  # noqa: E402
 from rnncourse.models import LanguageModelConfig, score  # noqa: E402
 from rnncourse.training.checkpoint import previous  # noqa: E402
@@ -79,6 +83,30 @@ def test_other_symbols_are_compared_by_the_character(runs):
     assert "nats and bits a character. The runs have different symbols" in said
     assert "900 characters are unknown to gru" in said
     assert "900 characters are unknown to other" in said
+
+
+class Pairs:
+    """A vocabulary of two characters a symbol, an odd one at the end alone; `lossy` forgets what it read."""
+
+    def __init__(self, lossy):
+        self.lossy = lossy
+
+    def encode(self, text):
+        return np.arange((len(text) + 1) // 2)
+
+    def decoder(self):
+        return SimpleNamespace(push=lambda id: "ab" if id < 2 or self.lossy else "c")
+
+
+def test_symbols_of_several_characters(monkeypatch):
+    """Both models are measured on the characters that both predict: the last three of "ababc"."""
+    monkeypatch.setattr("rnncourse.models.score", lambda model, ids: -torch.arange(1.0, len(ids)).double())
+    pairs = Candidate(Path("pairs"), None, Pairs(lossy=False), None)
+    characters = Candidate(Path("characters"), None, Vocabulary(("a", "b", "c")), None)
+    found = [loss.tolist() for loss in by_run([pairs, characters], "ababc")]
+    assert found == [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]]
+    with pytest.raises(ValueError, match="lossy has symbols that do not give the text back"):
+        by_run([Candidate(Path("lossy"), None, Pairs(lossy=True), None)], "ababc")
 
 
 def test_short_text_has_no_standard_error(runs):

@@ -111,6 +111,8 @@ def test_the_layer_and_the_prompt_that_are_drawn(runs, monkeypatch):
     invoke("plot", "gru", "--what", "states")
     validation = (runs / "one.txt").read_text()[18_900:]
     assert [(text, by) for _, text, by in drawn] == [(validation[:64], "z"), (validation[:64], "h")]
+    invoke("plot", "shorter", "--what", "states")  # it held out more
+    assert drawn[-1][1] == (runs / "one.txt").read_text()[16_800:][:64]
 
 
 def test_unknown_characters_are_told(runs):
