@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import rnncourse
 from rnncourse import cli, results
+from rnncourse.cli import repeat
 from rnncourse.experiments import EXPERIMENTS, _record, _run
 
 
@@ -194,12 +195,12 @@ def test_a_conclusion_is_told_in_short():
         "rows": [{"x": 1}],
         "many": dict.fromkeys("abcdefghijklmn", 0),
     }
-    text, last = cli._short_text(whole).rsplit("\n", 1)
+    text, last = repeat.short_text(whole).rsplit("\n", 1)
     assert json.loads(text) == {"met": True, "mean": 1.2346, "parts": {"a": 1}}
     assert last == "In short; the record holds the rest."
-    assert json.loads(cli._short_text({"met": None})) == {"met": None}
+    assert json.loads(repeat.short_text({"met": None})) == {"met": None}
     for name in EXPERIMENTS:
-        assert 1 < len(cli._short_text(results.load(name)["conclusion"]).splitlines()) < 40
+        assert 1 < len(repeat.short_text(results.load(name)["conclusion"]).splitlines()) < 40
 
 
 def test_interrupted_while_it_starts(monkeypatch):

@@ -34,9 +34,13 @@ ALLOWED: dict[str, set[str]] = {
     "claims": {"_checks", "results"},
     "claims_page": {"claims"},
     "book": {"_checks", "data", "results", "figures", "exercises", "claims", "claims_page", "widgets"},
+    "doctor": {"data"},
     "cli": {
         "_checks",
+        "analysis",
         "data",
+        "doctor",
+        "figures",
         "models",
         "training",
         "results",
@@ -143,6 +147,7 @@ def _loaded(statement: str) -> set[str]:
         ("import rnncourse.figures", {"numpy"}),
         ("import rnncourse.widgets", {"numpy"}),
         ("import rnncourse.results", set()),
+        ("import rnncourse.doctor", set()),
         ("import rnncourse.claims as c; c.load(); c.stored(); import rnncourse.claims_page", set()),
     ],
 )

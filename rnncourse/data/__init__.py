@@ -4,9 +4,10 @@ from rnncourse.data.batches import Batches, batches
 from rnncourse.data.codec import Codec, Decoder, vocabulary_from_json
 from rnncourse.data.corpus import Corpus, load_corpus
 from rnncourse.data.errors import DataError
+from rnncourse.data.named_texts import TEXT_NAMES, TextEntry, list_texts
 from rnncourse.data.subwords import SubwordVocabulary
 from rnncourse.data.synthetic import adding
-from rnncourse.data.text import TEXT_NAMES, Text, load_text
+from rnncourse.data.text import Text, load_text
 from rnncourse.data.vocabulary import Vocabulary
 from rnncourse.data.words import WordVocabulary
 
@@ -19,10 +20,12 @@ __all__ = [
     "Decoder",
     "SubwordVocabulary",
     "Text",
+    "TextEntry",
     "Vocabulary",
     "WordVocabulary",
     "adding",
     "batches",
+    "list_texts",
     "load_corpus",
     "load_text",
     "vocabulary_from_json",

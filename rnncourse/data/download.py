@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rnncourse.data.errors import DataError
 
-__all__ = ["PublicFile", "cache_folder", "read_public"]
+__all__ = ["PublicFile", "cache_folder", "find_public", "read_public"]
 
 _TIMEOUT = 30  # seconds without an answer, after which a server counts as out of reach
 
@@ -22,11 +22,13 @@ class PublicFile:
         path: its place below the cache and the mirror, with forward slashes: "tiny_shakespeare/input.txt".
         url: where it is downloaded from.
         sha256: SHA-256 of its bytes, in hexadecimal.
+        size: how many bytes it has; None where nobody has written it down.
     """
 
     path: str
     url: str
     sha256: str
+    size: int | None = None
 
 
 def read_public(file: PublicFile) -> bytes:
@@ -45,6 +47,27 @@ def read_public(file: PublicFile) -> bytes:
     if mirrored and mirrored.is_file():
         return _read_checked(mirrored, file)
     return _read_checked(_cached(file), file)
+
+
+def find_public(file: PublicFile) -> tuple[str, Path | None]:
+    """Where `read_public` would find a file now; nothing is downloaded.
+
+    Args:
+        file: which.
+
+    Returns:
+        "mirror" or "cache" with the path there; "to download" without one, also where the cache's copy is damaged;
+        "damaged" with the mirror's path, where the file there is another, which stops `read_public`.
+    """
+    for place, path in (("mirror", _mirrored(file)), ("cache", cache_folder() / file.path)):
+        if path is None or not path.is_file():
+            continue
+        try:
+            _read_checked(path, file)
+        except DataError:
+            return ("damaged", path) if place == "mirror" else ("to download", None)
+        return place, path
+    return "to download", None
 
 
 def cache_folder() -> Path:

@@ -14,43 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from rnncourse._checks import check_number
-from rnncourse.data import numpy_docs, state_union
-from rnncourse.data.download import PublicFile, read_public
+from rnncourse.data import named_texts, numpy_docs, state_union
+from rnncourse.data.download import read_public
 from rnncourse.data.errors import DataError
+from rnncourse.data.named_texts import DOCS_LICENCE, TEXT_NAMES, describe_docs
 
-__all__ = ["TEXT_NAMES", "Text", "load_text"]
-
-_PUBLIC = {
-    "shakespeare": (
-        PublicFile(
-            "tiny_shakespeare/input.txt",
-            "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e"
-            "/data/tinyshakespeare/input.txt",
-            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-        ),
-        "tiny Shakespeare, from karpathy/char-rnn; public domain",
-    ),
-    "time_machine": (
-        PublicFile(
-            "time_machine/timemachine.txt",
-            "https://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",
-            "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
-        ),
-        "H. G. Wells, The Time Machine (1895), Project Gutenberg no. 35 as prepared for d2l; public domain",
-    ),
-    "state_union": (
-        PublicFile(
-            "state_union/state_union.zip",
-            "https://raw.githubusercontent.com/nltk/nltk_data/5db857e6f7df11eabb5e5665836db9ec8df07e28"
-            "/packages/corpora/state_union.zip",
-            "366c1dc82b2abf896f42b2ec50ba802a0141a29f75d29ca48a7a243ce5bfbe8d",
-        ),
-        "65 State of the Union addresses (1945 to 2006), C-Span's texts, from nltk/nltk_data; public domain",
-    ),
-}
-
-TEXT_NAMES = ("numpy-docs", *_PUBLIC)
-"""The names that `load_text` knows."""
+__all__ = ["Text", "load_text"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,11 +77,11 @@ def load_text(name_or_path: str | Path, *, validation: float = 0.1) -> Text:
     check_number("validation", validation, at_least=0, below=1)
     if name_or_path == "numpy-docs":
         return _load_numpy_docs(validation)
-    if name_or_path in _PUBLIC:
-        file, source = _PUBLIC[name_or_path]
-        data = read_public(file)
-        text = state_union.joined(data) if name_or_path == "state_union" else _decode(data, file.path)
-        return _split_at_end(name_or_path, text, validation, source)
+    if name_or_path in named_texts.PUBLIC:
+        public = named_texts.PUBLIC[name_or_path]
+        data = read_public(public.file)
+        text = state_union.joined(data) if name_or_path == "state_union" else _decode(data, public.file.path)
+        return _split_at_end(name_or_path, text, validation, f"{public.description}; {public.licence}")
     return _load_file(name_or_path, validation)
 
 
@@ -124,7 +93,7 @@ def _load_numpy_docs(validation: float) -> Text:
             f"same text, install numpy=={numpy_docs.PINNED_NUMPY} (and run Python without -OO)."
         )
     train, held_out = numpy_docs.split(validation)
-    return Text("numpy-docs", train, held_out, f"docstrings of NumPy {np.__version__}; BSD-3-Clause")
+    return Text("numpy-docs", train, held_out, f"{describe_docs()}; {DOCS_LICENCE}")
 
 
 def _load_file(name: str | Path, validation: float) -> Text:

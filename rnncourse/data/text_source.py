@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnncourse.data.text import TEXT_NAMES, empty, file_source, find_file, load_text, training_length
+from rnncourse.data.named_texts import TEXT_NAMES
+from rnncourse.data.text import empty, file_source, find_file, load_text, training_length
 from rnncourse.data.text_stream import Scan, TextFile, pieces_of, scan, window
 
 

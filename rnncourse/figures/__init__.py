@@ -38,6 +38,12 @@ from rnncourse.figures.plots import (
     plot_units,
     save_readme_picture,
 )
+from rnncourse.figures.runs import (
+    plot_activations,
+    plot_run,
+    plot_runs,
+    plot_units_by_text,
+)
 from rnncourse.figures.style import (
     COLOURS,
     INK,
@@ -72,6 +78,7 @@ __all__ = [
     "draw_time_index",
     "draw_two_feedbacks",
     "draw_two_paths",
+    "plot_activations",
     "plot_capacity",
     "plot_kept_by_lag",
     "plot_lags_by_depth",
@@ -86,11 +93,14 @@ __all__ = [
     "plot_pruning",
     "plot_rate_by_depth",
     "plot_rate_by_radius",
+    "plot_run",
+    "plot_runs",
     "plot_scoreboard",
     "plot_surprise",
     "plot_surprise_stages",
     "plot_training_curves",
     "plot_units",
+    "plot_units_by_text",
     "save_readme_picture",
     "save_svg",
     "small_png",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pooch
 import pytest
 
-from rnncourse.data import DataError, load_text, text
+from rnncourse.data import DataError, load_text, named_texts
 from rnncourse.data.download import PublicFile, cache_folder, read_public
 from tests.data.conftest import CONTENT, files_below
 
@@ -195,16 +195,16 @@ def test_empty_variables_count_as_unset(server, monkeypatch):
 
 
 def test_load_text_downloads(server, monkeypatch):
-    monkeypatch.setitem(text._PUBLIC, "shakespeare", (server.file, "a test"))
+    monkeypatch.setitem(named_texts.PUBLIC, "shakespeare", named_texts.PublicText(server.file, "a test", "none"))
     loaded = load_text("shakespeare")
     assert (loaded.train + loaded.validation).encode() == CONTENT
     assert len(loaded.train) == int(len(CONTENT) * 0.9)
     assert loaded.sha256 == server.file.sha256
-    assert loaded.source == "a test"
+    assert loaded.source == "a test; none"
 
 
 def test_every_public_file_is_fetched_over_https():
-    for file, source in text._PUBLIC.values():
-        assert file.url.startswith("https://")
-        assert len(file.sha256) == 64
-        assert "public domain" in source
+    for public in named_texts.PUBLIC.values():
+        assert public.file.url.startswith("https://")
+        assert len(public.file.sha256) == 64
+        assert public.licence == "public domain"

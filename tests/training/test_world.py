@@ -21,8 +21,8 @@ from rnncourse.training.run import CHECKPOINT  # noqa: E402
 from rnncourse.training.trainer import Trainer  # noqa: E402
 from rnncourse.training.world import World, join  # noqa: E402
 
-# Of one process and two, in float64, relative to the largest entry. The course asks for 1e-6; in float32 Adam makes more
-# of a gradient near 0 that is rounded otherwise.
+# Of one process and two, in float64, relative to the largest entry. In float32 Adam makes much of a gradient near 0
+# that is rounded otherwise.
 AGREEMENT = 1e-9
 
 # Trains a few updates, carries on from a checkpoint where there is one, and says what became of it.
