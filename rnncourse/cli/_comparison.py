@@ -1,4 +1,4 @@
-"""The table of `rnncourse compare`: every run on one text, by the character."""
+"""The table of `rnncourse compare`: every run on one text, by the symbol where all have the same, else by character."""
 
 import json
 import math
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rnncourse.data import Codec
     from rnncourse.training.checkpoint import Checkpoint
 
-BLOCK = 1000  # characters
+BLOCK = 1000  # symbols or characters
 
 
 class Candidate(NamedTuple):
@@ -54,10 +54,10 @@ def table(candidates: list[Candidate], read: str) -> list[dict[str, Any]]:
 
 
 def by_run(candidates: list[Candidate], read: str) -> "list[np.ndarray]":
-    """Each run's loss for each character, the first ones left out that some run reads without predicting them.
+    """Each run's loss for each symbol but the first; where symbols differ, for each character that all runs predict.
 
     Raises:
-        ValueError: symbols that do not give the text back, so that characters cannot be counted.
+        ValueError: different symbols, of which some do not give the text back, so that characters cannot be counted.
     """
     import torch
 
@@ -67,13 +67,35 @@ def by_run(candidates: list[Candidate], read: str) -> "list[np.ndarray]":
     losses = []
     for candidate in candidates:
         ids = candidate.vocabulary.encode(read)
+        if same_symbols(candidates):
+            losses.append(-score(candidate.model, torch.from_numpy(ids)).numpy())
+            continue
         decoder = candidate.vocabulary.decoder()
         lengths = [len(decoder.push(id)) for id in ids.tolist()]
         if sum(lengths) != len(read):
-            raise ValueError(f"{candidate.run} has symbols that do not give the text back: it cannot be compared")
+            raise ValueError(
+                f"{candidate.run} has symbols that do not give the text back: it can be compared only with runs that "
+                "have the same"
+            )
         losses.append(by_character(-score(candidate.model, torch.from_numpy(ids)).numpy(), lengths))
     shortest = min(map(len, losses))
     return [loss[len(loss) - shortest :] for loss in losses]
+
+
+def same_symbols(candidates: list[Candidate]) -> bool:
+    """Whether all runs have one vocabulary."""
+    return len({json.dumps(candidate.vocabulary.to_json()) for candidate in candidates}) == 1
+
+
+def unknown(vocabulary: "Codec", read: str) -> int:
+    """How many symbols of a text are unknown to a vocabulary; subwords know all."""
+    kind = vocabulary.to_json()["kind"]
+    if kind == "words":
+        return int((vocabulary.encode(read) == 0).sum())
+    if kind == "subwords":
+        return 0
+    known = set(vocabulary.symbols)
+    return sum(character not in known for character in read)
 
 
 def aligned(rows: list[dict[str, Any]]) -> str:
@@ -108,20 +130,19 @@ def aligned(rows: list[dict[str, Any]]) -> str:
 
 def notes(candidates: list[Candidate], read: str, rows: list[dict[str, Any]]) -> list[str]:
     """What a reader of the table must know."""
-    symbols = {json.dumps(candidate.vocabulary.to_json()) for candidate in candidates}
-    unit = "symbol" if len(symbols) == 1 else "character"
+    same = same_symbols(candidates)
+    unit = "symbol" if same else "character"
     lines = [f"{len(read):,} characters in one stream; nats and bits a {unit}."]
-    if len(symbols) > 1:
+    if not same:
         lines.append("The runs have different symbols: all are measured by the character of the same text.")
     for candidate in candidates:
         meta = candidate.checkpoint.meta
-        given_back = candidate.vocabulary.decode(candidate.vocabulary.encode(read))
-        if unknown := sum(a != b for a, b in zip(given_back, read, strict=True)):
-            lines.append(f"{unknown:,} characters are unknown to {candidate.run}: it predicts only that one comes.")
+        if count := unknown(candidate.vocabulary, read):
+            lines.append(f"{count:,} symbols are unknown to {candidate.run}: it predicts only that one comes.")
         if meta["done"] < meta["config"]["steps"]:
             lines.append(f"{candidate.run} has done {meta['done']:,} of {meta['config']['steps']:,} updates.")
     if any(row["standard_error"] is not None for row in rows):
-        lines.append(f"±: the standard error of the paired difference, over blocks of {BLOCK:,} characters.")
+        lines.append(f"±: the standard error of the paired difference, over blocks of {BLOCK:,} {unit}s.")
     else:
-        lines.append(f"No standard error: it needs {2 * BLOCK:,} characters.")
+        lines.append(f"No standard error: it needs {2 * BLOCK:,} {unit}s.")
     return lines

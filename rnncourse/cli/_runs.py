@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnncourse.data import Text
     from rnncourse.training.checkpoint import Checkpoint
 
 
@@ -18,16 +17,18 @@ def note_damage(checkpoint: "Checkpoint") -> None:
         typer.echo(f"{checkpoint.path.parent / CHECKPOINT} is damaged: this is the one before it.", err=True)
 
 
-def own_text(run: Path, checkpoint: "Checkpoint") -> "Text":
-    """The text that a run was trained on, split as it was then.
+def own_validation(run: Path, checkpoint: "Checkpoint") -> str:
+    """The text on which a run was validated.
 
     Raises:
         DataError: it is no longer there, or it has changed.
     """
-    from rnncourse.data import DataError, load_text
+    from rnncourse.data import DataError
+    from rnncourse.data.corpus import MAX_VALIDATION
+    from rnncourse.data.text_source import find_text
 
     said: dict[str, Any] = checkpoint.meta["text"]
-    loaded = load_text(said["origin"], validation=said["validation"])
-    if loaded.sha256 != said["sha256"]:
+    text = find_text(said["origin"], said["validation"], MAX_VALIDATION)
+    if text.scan.sha256 != said["sha256"]:
         raise DataError(f"{said['origin']} is not the text that {run} was trained on.")
-    return loaded
+    return "".join(text.validation())

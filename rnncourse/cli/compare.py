@@ -92,7 +92,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
 
 def _shared_text(candidates: list[Candidate], fail: Any) -> str:
     """The validation split that all runs have."""
-    from rnncourse.cli._runs import own_text
+    from rnncourse.cli._runs import own_validation
     from rnncourse.data import DataError
 
     first = candidates[0]
@@ -103,7 +103,7 @@ def _shared_text(candidates: list[Candidate], fail: Any) -> str:
                 "say with --text what all are to be measured on"
             )
     try:
-        return own_text(first.run, first.checkpoint).validation
+        return own_validation(first.run, first.checkpoint)
     except DataError as error:
         fail(f"{error} Say with --text what all are to be measured on.")
 

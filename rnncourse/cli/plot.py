@@ -52,7 +52,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         import torch
 
         from rnncourse.cli._output import PICTURES, check_output, use_no_screen, write_picture
-        from rnncourse.cli._runs import note_damage, own_text
+        from rnncourse.cli._runs import note_damage, own_validation
         from rnncourse.data import DataError
         from rnncourse.training.checkpoint import CheckpointError
         from rnncourse.training.run import load_model
@@ -82,13 +82,13 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
                     fail(f"--layer must be at most {model.config.num_layers}, the layers of {run}, got {layer}")
                 if prompt is None:
                     try:
-                        prompt = own_text(run, checkpoint).validation[:SHOWN]
+                        prompt = own_validation(run, checkpoint)[:SHOWN]
                     except DataError as error:
                         fail(f"{error} Say with --prompt what is to be read.")
                 if not 1 <= len(prompt) <= LONGEST:
                     fail(f"--prompt must have 1 to {LONGEST} characters, got {len(prompt)}")
                 ids = vocabulary.encode(prompt)
-                if len(ids) != len(prompt):
+                if checkpoint.meta["text"]["unit"] != "characters":
                     fail(f"--what {what.value} needs a model of characters, and {run} reads other symbols")
                 _say_unknown(prompt, vocabulary)
                 if what is What.GATES:

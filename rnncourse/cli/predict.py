@@ -19,17 +19,28 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
     """
     import typer
 
+    from rnncourse.cli._complete import run_folders, text_names
+
     @app.command(epilog="Examples:\n\nrnncourse evaluate runs/shakespeare\n\nrnncourse evaluate runs/my other.txt")
     def evaluate(
         run: Annotated[
-            Path | None, typer.Argument(help="The folder that `rnncourse train` wrote (default: the last in runs).")
+            Path | None,
+            typer.Argument(
+                help="The folder that `rnncourse train` wrote (default: the last in runs).", autocompletion=run_folders
+            ),
         ] = None,
         text: Annotated[
-            str | None, typer.Argument(help="Another text, read whole. Without it: the run's own validation split.")
+            str | None,
+            typer.Argument(
+                help="Another text, read whole. Without it: the run's own validation split.", autocompletion=text_names
+            ),
         ] = None,
         network: Annotated[bool, typer.Option("--network", help="The network alone, without the counts.")] = False,
     ) -> None:
-        """The mean surprise of a model, in nats and bits a symbol: the whole text in one stream, the state carried."""
+        """Measure a trained model on a text.
+
+        The mean surprise of each symbol, in nats and bits: the whole text in one stream, the state carried.
+        """
         import numpy as np
         import torch
 
@@ -78,7 +89,10 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
     )
     def generate(
         run: Annotated[
-            Path | None, typer.Argument(help="The folder that `rnncourse train` wrote (default: the last in runs).")
+            Path | None,
+            typer.Argument(
+                help="The folder that `rnncourse train` wrote (default: the last in runs).", autocompletion=run_folders
+            ),
         ] = None,
         prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "\n",
         length: Annotated[int, typer.Option(help="How many symbols.", min=0)] = 500,

@@ -27,13 +27,20 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
     """
     import typer
 
+    from rnncourse.cli._complete import text_names
+
     @app.command(
         epilog="Examples:\n\nrnncourse train my.txt\n\nrnncourse train shakespeare --seconds 600 --output big "
         "--hidden-size 512\n\nrnncourse train my.txt --resume\n\n"
         "torchrun --nproc-per-node 2 -m rnncourse train my.txt"
     )
     def train(
-        text: Annotated[str, typer.Argument(help="A UTF-8 text file, or a text's name: see `rnncourse data list`.")],
+        text: Annotated[
+            str,
+            typer.Argument(
+                help="A UTF-8 text file, or a text's name: see `rnncourse data list`.", autocompletion=text_names
+            ),
+        ],
         output: Annotated[Path | None, typer.Option(help="The run's folder (default: runs/NAME).")] = None,
         seconds: Annotated[float | None, typer.Option(help="Train about so long (default: 60).", min=1)] = None,
         steps: Annotated[int | None, typer.Option(help="Train so many updates instead.", min=1)] = None,
@@ -41,10 +48,15 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in that folder.")] = False,
         unit: Annotated[str | None, typer.Option(help="characters (default), words or subwords.")] = None,
         vocab_size: Annotated[int | None, typer.Option(help="The most words or subwords (V).", min=1)] = None,
-        cell: Annotated[str | None, typer.Option(help="lstm, gru, rnn, mingru or minlstm.")] = None,
+        cell: Annotated[str | None, typer.Option(help="lstm, gru, rnn, mingru, minlstm or transformer.")] = None,
         embedding_size: Annotated[int | None, typer.Option(help="Width of a symbol's vector (E).", min=1)] = None,
         hidden_size: Annotated[int | None, typer.Option(help="Width of the state (H).", min=1)] = None,
         num_layers: Annotated[int | None, typer.Option(help="Layers of the recurrence (default: 1).", min=1)] = None,
+        num_heads: Annotated[int | None, typer.Option(help="Heads of a Transformer (default: 4).", min=1)] = None,
+        context: Annotated[int | None, typer.Option(help="Symbols that its layers look at.", min=1)] = None,
+        cutoffs: Annotated[
+            str | None, typer.Option(help="Adaptive softmax: where rarer classes begin, as 1000,4000.")
+        ] = None,
         dropout: Annotated[float | None, typer.Option(help="Share of units zeroed in training.", min=0)] = None,
         tied: Annotated[bool, typer.Option("--tied", help="The readout's weight is the embedding's.")] = False,
         window: Annotated[int | None, typer.Option(help="Steps that gradients go back (T).", min=1)] = None,
@@ -71,7 +83,10 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             bool, typer.Option("--tensorboard", help="Show the run in TensorBoard, if installed.")
         ] = False,
     ) -> None:
-        """Train a recurrent language model on a text. Without options it picks sizes and says why."""
+        """Train a language model on a text.
+
+        Without options it picks sizes and says why.
+        """
         from rnncourse.data import DataError
         from rnncourse.training.checkpoint import CheckpointError
         from rnncourse.training.session import begin, take_up
@@ -86,6 +101,9 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             "embedding_size": embedding_size,
             "hidden_size": hidden_size,
             "num_layers": num_layers,
+            "num_heads": num_heads,
+            "context": context,
+            "cutoffs": _numbers(cutoffs, fail),
             "dropout": dropout,
             "tied": tied or None,
             "T": window,
@@ -143,6 +161,15 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
                 command = shlex.join(["rnncourse", "train", text, "--output", str(folder), "--resume"])
                 typer.echo(f"Go on with: {command}", err=True)
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _numbers(text: str | None, fail: Any) -> tuple[int, ...] | None:
+    """Integers that commas separate."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d+(,\d+)*", text):
+        fail(f"--cutoffs must be integers that commas separate, such as 1000,4000, got {text!r}")
+    return tuple(map(int, text.split(",")))
 
 
 def _as_option(message: str) -> str:

@@ -26,6 +26,9 @@ __all__ = ["Corpus", "load_corpus"]
 
 UNITS = ("characters", "words", "subwords")
 
+MAX_VALIDATION = 1_000_000
+"""The most characters that are held out, unless more are asked for."""
+
 MAPPED = 64_000_000
 """Bytes of text from which ids are kept in a file."""
 
@@ -77,7 +80,7 @@ def load_corpus(
     unit: str = "characters",
     size: int | None = None,
     validation: float = 0.1,
-    max_validation: int | None = 1_000_000,
+    max_validation: int | None = MAX_VALIDATION,
     cache: str | Path | None = None,
     vocabulary: Codec | None = None,
 ) -> Corpus:

@@ -29,7 +29,7 @@ OPTIONAL = {
     "onnx": ("writing ONNX graphs", "rnncourse[export]"),
     "onnxruntime": ("running ONNX graphs", "rnncourse[export]"),
     "keras": ("running weights in Keras, as the tests do", "keras"),
-    "tensorboard": ("curves in TensorBoard, from training loops of your own", "tensorboard"),
+    "tensorboard": ("`rnncourse train --tensorboard`", "tensorboard"),
     "triton": ("kernels on an NVIDIA GPU, and torch.compile there", "triton"),
 }
 

@@ -1,6 +1,7 @@
 """Language models behind one interface, and what is done with any of them: scoring, mixing, generating. Loads Torch."""
 
 from rnncourse.models.beam import beam_search
+from rnncourse.models.build import build, config_from_json, config_to_json
 from rnncourse.models.cache import UnigramCacheModel
 from rnncourse.models.continuous_cache import ContinuousCacheModel, FeaturePredictor
 from rnncourse.models.generate import generate, stream
@@ -25,6 +26,9 @@ __all__ = [
     "TransformerLMConfig",
     "UnigramCacheModel",
     "beam_search",
+    "build",
+    "config_from_json",
+    "config_to_json",
     "draw",
     "generate",
     "log_probs",

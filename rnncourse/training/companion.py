@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..models import LanguageModel, MixtureModel, NGramModel, score
+from ..models import MixtureModel, NGramModel, Predictor, score
 from .checkpoint import load, save_checkpoint
 
 __all__ = ["COMPANION", "Apart", "Companion", "Measured", "fit_companion", "measure", "set_apart"]
@@ -31,7 +31,7 @@ class Companion(NamedTuple):
     ngram: NGramModel
     weights: np.ndarray
 
-    def beside(self, network: LanguageModel) -> MixtureModel:
+    def beside(self, network: Predictor) -> MixtureModel:
         """The mixture of the network and the counts."""
         return MixtureModel([network, self.ngram], self.weights)
 
@@ -92,7 +92,7 @@ def set_apart(train: np.ndarray) -> Apart:
     return Apart(network, counted, whole[apart], whole)
 
 
-def fit_companion(network: LanguageModel, train: np.ndarray, *, order: int) -> Companion:
+def fit_companion(network: Predictor, train: np.ndarray, *, order: int) -> Companion:
     """Count n-grams, and find the weights of counts and network on text that neither has seen.
 
     Args:
@@ -126,7 +126,7 @@ class Measured(NamedTuple):
     symbols: int
 
 
-def measure(network: LanguageModel, companion: Companion | None, validation: np.ndarray) -> Measured:
+def measure(network: Predictor, companion: Companion | None, validation: np.ndarray) -> Measured:
     """Read the validation split once in one stream.
 
     Args:

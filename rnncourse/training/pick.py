@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..models import LanguageModelConfig
+from ..models import LanguageModelConfig, TransformerLMConfig
 from .config import TrainingConfig
 from .evaluate import evaluate
 from .run import seed_model, streams
@@ -54,13 +54,21 @@ def pick(
             reasons.append(f"{name} = {value}: {reason}")
 
     width = next((width for limit, width in WIDTHS if symbols < limit), 512)
-    choose("hidden_size", 2 * width if gpu else width, f"for {symbols:,} symbols of training text")
-    if chosen.get("tied"):
-        choose("embedding_size", chosen["hidden_size"], "tied weights have one width")
-    choose("embedding_size", max(16, min(chosen["hidden_size"] // 4, vocab_size)), f"for {vocab_size} symbols")
+    if chosen.get("cell") == "transformer":
+        choose("embedding_size", max(32, width // 2), f"for {symbols:,} symbols of training text")
+        choose("num_layers", 4, "a Transformer's depth does what a recurrence does by going on")
+        choose("learning_rate", 2e-3, "a Transformer takes smaller steps")
+        choose("context", 64, "symbols that a layer looks at")
+        longest = chosen["context"]
+    else:
+        choose("hidden_size", 2 * width if gpu else width, f"for {symbols:,} symbols of training text")
+        if chosen.get("tied"):
+            choose("embedding_size", chosen["hidden_size"], "tied weights have one width")
+        choose("embedding_size", max(16, min(chosen["hidden_size"] // 4, vocab_size)), f"for {vocab_size} symbols")
+        longest = 32
     # A window takes T * B + 1 symbols; a short text gets narrow batches, then short windows.
-    T = min(32, max(1, (symbols - 1) // 4))
-    choose("T", T, "steps that gradients go back" + ("" if T == 32 else ", all that so short a text has room for"))
+    T = min(longest, max(1, (symbols - 1) // 4))
+    choose("T", T, "steps that gradients go back" + ("" if longest == T else ", all that so short a text has room for"))
     B = min(64 if gpu else 16, max(1, (symbols - 1) // (4 * chosen["T"])))
     B = max(1, B // multiple) * multiple
     choose("B", B, "streams side by side" + ("" if B >= 16 else ", so that an epoch has several windows"))
@@ -71,7 +79,7 @@ def pick(
 
 def steps_for(
     seconds: float,
-    model: LanguageModelConfig,
+    model: LanguageModelConfig | TransformerLMConfig,
     config: TrainingConfig,
     train: np.ndarray,
     validation: np.ndarray,

@@ -20,7 +20,16 @@ import torch
 from torch import Tensor
 
 from ..data import Codec, vocabulary_from_json
-from ..models import LanguageModel, LanguageModelConfig, MixtureModel
+from ..models import (
+    LanguageModel,
+    LanguageModelConfig,
+    MixtureModel,
+    TransformerLM,
+    TransformerLMConfig,
+    build,
+    config_from_json,
+    config_to_json,
+)
 from .checkpoint import Checkpoint, CheckpointError, load_latest, save_checkpoint
 from .companion import COMPANION, Companion
 from .config import TrainingConfig
@@ -31,6 +40,7 @@ from .world import World
 
 __all__ = ["CHECKPOINT", "Row", "Run", "load_model", "load_predictor", "seed_model", "streams"]
 
+Network = LanguageModel | TransformerLM
 Row = dict[str, float | int]
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -57,7 +67,7 @@ class Run:
     vocabulary: Codec
     train: np.ndarray
     validation: np.ndarray
-    model: LanguageModel
+    model: Network
     config: TrainingConfig
     world: World = field(default_factory=World)
     every: float = 30.0
@@ -125,7 +135,7 @@ class Run:
         meta |= {
             "text": self.text,
             "vocabulary": self.vocabulary.to_json(),
-            "model": self.model.config.to_json(),
+            "model": config_to_json(self.model.config),
             "history": self.history,
             "best": self.best,
             "bad": self.bad,
@@ -203,7 +213,7 @@ def _between_updates() -> Iterator[Callable[[], bool]]:
         put_back()
 
 
-def load_model(folder: Path) -> tuple[LanguageModel, Codec, Checkpoint]:
+def load_model(folder: Path) -> tuple[Network, Codec, Checkpoint]:
     """The best model that a run's folder holds, ready to be used.
 
     Args:
@@ -216,13 +226,13 @@ def load_model(folder: Path) -> tuple[LanguageModel, Codec, Checkpoint]:
         CheckpointError: there is no whole checkpoint.
     """
     checkpoint = load_latest(folder / CHECKPOINT)
-    model = LanguageModel(LanguageModelConfig(**checkpoint.meta["model"]))
+    model = build(config_from_json(checkpoint.meta["model"]))
     weights = next(part for name in ("best", "average", "model") if (part := _weights(checkpoint, name)))
     model.load_state_dict(weights)
     return model.eval(), vocabulary_from_json(checkpoint.meta["vocabulary"]), checkpoint
 
 
-def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
+def seed_model(config: LanguageModelConfig | TransformerLMConfig, seed: int) -> Network:
     """A model whose initial weights depend on the seed alone; the global generator stays as it was.
 
     Args:
@@ -234,10 +244,10 @@ def seed_model(config: LanguageModelConfig, seed: int) -> LanguageModel:
     """
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return LanguageModel(config)
+        return build(config)
 
 
-def load_predictor(folder: Path) -> tuple[LanguageModel | MixtureModel, Codec, Checkpoint]:
+def load_predictor(folder: Path) -> tuple[Network | MixtureModel, Codec, Checkpoint]:
     """What a run's folder predicts best with: the network, mixed with its companion where there is one.
 
     Args:

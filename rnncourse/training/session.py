@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from ..data import TEXT_NAMES, Corpus, DataError, load_corpus, vocabulary_from_json
-from ..models import LanguageModelConfig, NGramModel
+from ..models import NGramModel, config_from_json
+from ..models.build import config_class
 from .checkpoint import CheckpointError, load_latest
 from .companion import Companion, Measured, fit_companion, measure, set_apart
 from .config import TrainingConfig
@@ -59,8 +60,8 @@ def begin(
         overwrite: whether a run in that folder is given up.
         world: the processes that train together.
         say: told what was picked, and why.
-        sizes: what the user has chosen, under the names of `LanguageModelConfig` and `TrainingConfig`; None: not
-            chosen.
+        sizes: what the user has chosen, under the names of `LanguageModelConfig` or, where `cell` is "transformer", of
+            `TransformerLMConfig`, and of `TrainingConfig`; None: not chosen.
 
     Returns:
         The run, of which nothing is done yet.
@@ -91,9 +92,13 @@ def begin(
     say(f"{corpus.name}: {len(train):,} {unit} to train on, {len(corpus.validation):,} to validate, {V:,} kinds")
     for reason in reasons:
         say(f"  {reason}")
-    names = {field.name for field in dataclasses.fields(LanguageModelConfig)}
-    model = LanguageModelConfig(V, **{k: v for k, v in chosen.items() if k in names})
-    options = {k: v for k, v in chosen.items() if k not in names}
+    shape = config_class(chosen.get("cell", ""))
+    names = {field.name for field in dataclasses.fields(shape)}
+    how = {field.name for field in dataclasses.fields(TrainingConfig)}
+    if foreign := chosen.keys() - names - how - {"cell"}:
+        raise ValueError(f"{min(foreign)} must not be given: a network of this kind has no such size")
+    model = shape(V, **{k: v for k, v in chosen.items() if k in names})
+    options = {k: v for k, v in chosen.items() if k in how}
     options["evaluations"] = min(options.get("evaluations", 5), steps or SOON)
     config = TrainingConfig(**options | {"steps": steps or SOON})
     if apart:
@@ -146,7 +151,7 @@ def take_up(text: str, folder: Path, *, world: World | None = None, say: Callabl
     train = set_apart(corpus.train).network if before["ngram"] else corpus.train
     torch.set_num_threads(before["threads"])  # another number would round differently
     config = TrainingConfig(**checkpoint.meta["config"])
-    model = seed_model(LanguageModelConfig(**checkpoint.meta["model"]), config.seed).to(world.device)
+    model = seed_model(config_from_json(checkpoint.meta["model"]), config.seed).to(world.device)
     said = {**before, "sha256": corpus.sha256}
     run = Run(folder, said, corpus.vocabulary, train, corpus.validation, model, config, world)
     run.take_up(checkpoint)

@@ -70,7 +70,7 @@ def test_the_difference_is_paired(runs):
         assert row["difference"] == pytest.approx(sum(d) / len(d), rel=1e-4)
         assert row["standard_error"] == pytest.approx(abs(halves[0] - halves[1]) / 2, rel=1e-4)
         assert f"{row['difference']:+.4f} ± {row['standard_error']:.4f}" in said
-    assert "over blocks of 1,000 characters" in said
+    assert "over blocks of 1,000 symbols" in said
 
 
 def test_other_symbols_are_compared_by_the_character(runs):
@@ -81,8 +81,8 @@ def test_other_symbols_are_compared_by_the_character(runs):
         loss = losses(load_predictor, runs / row["run"], text)
         assert row["nats"] == pytest.approx(sum(loss) / (len(text) - 1), rel=1e-4)
     assert "nats and bits a character. The runs have different symbols" in said
-    assert "900 characters are unknown to gru" in said
-    assert "900 characters are unknown to other" in said
+    assert "900 symbols are unknown to gru" in said
+    assert "900 symbols are unknown to other" in said
 
 
 class Pairs:
@@ -97,6 +97,9 @@ class Pairs:
     def decoder(self):
         return SimpleNamespace(push=lambda id: "ab" if id < 2 or self.lossy else "c")
 
+    def to_json(self):
+        return {"kind": "pairs"}
+
 
 def test_symbols_of_several_characters(monkeypatch):
     """Both models are measured on the characters that both predict: the last three of "ababc"."""
@@ -106,14 +109,28 @@ def test_symbols_of_several_characters(monkeypatch):
     found = [loss.tolist() for loss in by_run([pairs, characters], "ababc")]
     assert found == [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]]
     with pytest.raises(ValueError, match="lossy has symbols that do not give the text back"):
-        by_run([Candidate(Path("lossy"), None, Pairs(lossy=True), None)], "ababc")
+        by_run([characters, Candidate(Path("lossy"), None, Pairs(lossy=True), None)], "ababc")
+
+
+def test_words_that_do_not_give_the_text_back(runs):
+    """Unknown words have no characters to be counted by; two runs of one vocabulary need none."""
+    words = np.random.default_rng(0).choice(["to", "be", "or", "not"], 900)
+    (runs / "words.txt").write_text(" ".join(words[:850]) + " rarely " + " ".join(words[850:]), encoding="utf-8")
+    for name, seed in (("word0", 0), ("word1", 1)):
+        options = ["--unit", "words", "--steps", 2, "--evaluations", 1, "--threads", 1, "--seed", seed]
+        assert invoke("train", "words.txt", "--output", name, *options).exit_code == 0
+    rows, said = table("word0", "word1")
+    assert [row["nats"] for row in rows] == pytest.approx([measured("word0"), measured("word1")], abs=1e-4)
+    # "rarely", and the word that the split cuts in two.
+    assert "2 symbols are unknown to word1" in said
+    assert "symbols that do not give the text back" in refused("compare", "word0", "gru", "--text", "words.txt")
 
 
 def test_short_text_has_no_standard_error(runs):
     (runs / "short.txt").write_text("abc de\n" * 100)
     rows, said = table("lstm", "gru", "--text", "short.txt")
     assert rows[1]["difference"] is not None and rows[1]["standard_error"] is None
-    assert "No standard error: it needs 2,000 characters." in said and "±" not in said
+    assert "No standard error: it needs 2,000 symbols." in said and "±" not in said
 
 
 def test_a_text_that_was_trained_on_is_named(runs):

@@ -72,7 +72,7 @@ def test_a_real_completion(tmp_path):
     assert complete("rnncourse e", 1, tmp_path) == ["evaluate", "experiment"]
     assert complete("rnncourse compare ", 2, tmp_path) == ["runs/mine"]
     assert complete("rnncourse experiment g", 2, tmp_path) == ["gradient_by_lag"]
-    assert complete("rnncourse data get s", 3, tmp_path) == ["shakespeare"]
+    assert complete("rnncourse data get sh", 3, tmp_path) == ["shakespeare"]
 
 
 def test_folders_of_runs(tmp_path, monkeypatch):
