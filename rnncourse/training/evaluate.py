@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from .._checks import check_ids, check_number
-from ..models import log_probs
 
 __all__ = ["evaluate"]
 
@@ -22,8 +21,8 @@ def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int | None
     .. math:: -\frac{1}{N - 1} \sum_{t=1}^{N-1} \log p(s_{t+1} \mid s_1 \ldots s_t)
 
     Args:
-        model: called as `model(ids, state)`, with `initial_state`; in training mode or not, it is evaluated without
-            dropout and left as it was.
+        model: a language model with a `loss`, as `rnncourse.models.LanguageModel`; in training mode or not, it is
+            evaluated without dropout and left as it was.
         ids: a text, integers of shape (N,), N at least 2.
         streams: 1 for the measure as defined, that of `rnncourse.models.score`. More is faster on a small model, and
             gives the first symbols of each piece less context.
@@ -56,8 +55,8 @@ def evaluate(model: Any, ids: np.ndarray, *, streams: int = 1, chunk: int | None
         for t in range(0, length, chunk):
             steps = np.arange(t, min(t + chunk, length))[:, None] + starts
             x, y = (torch.from_numpy(np.asarray(ids[steps + k], np.int64)).to(device) for k in (0, 1))
-            log_p, state = log_probs(model, x, state)
-            total -= log_p.gather(2, y[..., None]).sum().item()
+            summed, state = model.loss(x, y, state)
+            total += summed.item()
     finally:
         model.train(was_training)
     return total / (length * streams)
