@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 import yaml
 
-from rnncourse import analysis, data, reference
+from rnncourse import analysis, data, models, nn, ops, reference, training
 from rnncourse.reference import schedules
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "chapters" / "api"
 PAGES = sorted(FOLDER.glob("*.md"))
-MODULES = (reference, schedules, data, analysis)
+MODULES = (reference, schedules, data, analysis, ops, nn, models, training)
 
 # Records and errors: they hold what an equation elsewhere gives.
 NO_EQUATION = {
