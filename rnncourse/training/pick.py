@@ -21,17 +21,25 @@ __all__ = ["pick", "steps_for"]
 
 WIDTHS = ((20_000, 64), (200_000, 128), (5_000_000, 256))  # symbols of text, hidden units
 TRIAL = 16  # updates timed before training
+MANY = 2000  # symbols, from which an adaptive softmax pays
 EPOCHS = 40  # times that a text is read at most; after that, a longer training only learns it by heart
 
 
 def pick(
-    symbols: int, vocab_size: int, *, gpu: bool = False, multiple: int = 1, **wanted: Any
+    symbols: int,
+    vocab_size: int,
+    *,
+    by_frequency: bool = False,
+    gpu: bool = False,
+    multiple: int = 1,
+    **wanted: Any,
 ) -> tuple[dict[str, Any], list[str]]:
     """Sizes for a text.
 
     Args:
         symbols: the training text's length.
         vocab_size: V.
+        by_frequency: whether the frequent symbols come first, as words do.
         gpu: whether training runs on one.
         multiple: what the number of streams must be a multiple of: the processes.
         wanted: what the user has chosen, under the names of `LanguageModelConfig` and `TrainingConfig`; None: not
@@ -61,6 +69,11 @@ def pick(
         choose("context", 64, "symbols that a layer looks at")
         longest = chosen["context"]
     else:
+        if by_frequency and vocab_size >= MANY and not chosen.get("tied"):
+            cutoffs = (vocab_size // 8, vocab_size // 2)
+            choose("cutoffs", cutoffs, "where rarer words begin: an adaptive softmax is several times faster")
+            choose("embedding_size", width // 2, f"for {vocab_size:,} symbols")
+            choose("dropout", 0.3, "there are few examples for each of many symbols")
         choose("hidden_size", 2 * width if gpu else width, f"for {symbols:,} symbols of training text")
         if chosen.get("tied"):
             choose("embedding_size", chosen["hidden_size"], "tied weights have one width")

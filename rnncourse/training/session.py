@@ -88,7 +88,9 @@ def begin(
     V = len(corpus.vocabulary)
     apart = set_apart(corpus.train) if ngram else None
     train = apart.network if apart else corpus.train
-    chosen, reasons = pick(len(train), V, gpu=world.device.type == "cuda", multiple=world.size, **sizes)
+    chosen, reasons = pick(
+        len(train), V, by_frequency=unit == "words", gpu=world.device.type == "cuda", multiple=world.size, **sizes
+    )
     say(f"{corpus.name}: {len(train):,} {unit} to train on, {len(corpus.validation):,} to validate, {V:,} kinds")
     for reason in reasons:
         say(f"  {reason}")
