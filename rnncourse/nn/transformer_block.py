@@ -24,8 +24,8 @@ class TransformerBlock(nn.Module):
 
     .. math::
         F(x) &= W_2 \, \phi(W_1 x + b_1) + b_2 \\
-        \text{post-norm:} \quad u &= N_1(x + A(x)), & y &= N_2(u + F(u)) \\
-        \text{pre-norm:} \quad u &= x + A(N_1(x)), & y &= u + F(N_2(u))
+        \text{post-norm:} \quad u &= N_1(x + A(x)), \qquad y = N_2(u + F(u)) \\
+        \text{pre-norm:} \quad u &= x + A(N_1(x)), \qquad y = u + F(N_2(u))
 
     Time comes first: (T, B, E). Arguments, numbers, first weights, dropout and state dict are those of
     `torch.nn.TransformerEncoderLayer`, the equations those of `rnncourse.reference.transformer_block_forward`. What
