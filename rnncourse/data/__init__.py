@@ -1,8 +1,15 @@
-"""Texts, vocabularies and batches. Loads NumPy alone; what downloads is imported when something is downloaded."""
+"""Texts, formal languages, synthetic tasks, vocabularies and batches.
+
+Loads NumPy alone; what downloads is imported when something is downloaded.
+"""
 
 from rnncourse.data.batches import Batches, batches
 from rnncourse.data.codec import Codec, Decoder, vocabulary_from_json
+from rnncourse.data.counting import Counting
+from rnncourse.data.dyck import Dyck
 from rnncourse.data.errors import DataError
+from rnncourse.data.formal import FormalLanguage
+from rnncourse.data.reber import Reber
 from rnncourse.data.subwords import SubwordVocabulary
 from rnncourse.data.synthetic import adding
 from rnncourse.data.text import TEXT_NAMES, Text, load_text
@@ -13,8 +20,12 @@ __all__ = [
     "TEXT_NAMES",
     "Batches",
     "Codec",
+    "Counting",
     "DataError",
     "Decoder",
+    "Dyck",
+    "FormalLanguage",
+    "Reber",
     "SubwordVocabulary",
     "Text",
     "Vocabulary",
