@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "analysis": {"_checks", "reference"},
     "results": {"_checks"},
     "figures": {"_checks", "results"},
-    "experiments": {"_checks", "_registry", "data", "reference", "analysis", "results"},
+    "experiments": {"_checks", "_registry", "data", "reference", "analysis", "results", "nn", "models", "training"},
     "benchmarks": {"_checks", "_registry", "data", "reference", "results", "experiments"},
     "exercises": {"_checks", "data", "reference"},
     "widgets": {"_checks", "data", "reference", "analysis", "results", "experiments"},
