@@ -20,12 +20,23 @@ Networks
 Training
     Adam, fresh sequences at every update, 20 at a time, gradients clipped at norm 1; the rate rises linearly over a
     twentieth of the updates and then falls as half a cosine to 0. No curriculum: all training sequences have T steps.
-    Sizes and numbers of updates are what one core can do: a step of torch's GRU takes ten times as long as one of its
-    LSTM, so the GRU has fewer updates (see the settings), and T = 5000 is for the minimal networks and the LSTM with
-    chrono biases alone. A network that fails here might do better with more of both.
+    The numbers of updates are what one core can do in half an hour: a step of torch's GRU takes ten times as long as
+    one of its LSTM, so the GRU is trained from chrono biases alone, for 200 updates, and the IRNN for 100; T = 5000 is
+    for the minimal GRU alone. A network that fails here might do better with more updates or another rate.
 
 What was looked at before the rule was written
-    TRIALS
+    Trials with the seeds 100 to 103, training errors alone, T = 1000 unless said otherwise. Minimal GRU, chrono biases:
+    8 units at rates 0.01, 0.03, 0.1 and 0.3 came to 0.016, 0.0017, 0.0007 and 0.0003 in 1,000 updates (seed 100), but
+    seed 101 to 0.005 at 0.3 in 600; 16 units at 0.3 and 0.4 to 0.0006 in 600 (seeds 102 and 101), with 10 sequences an
+    update in place of 20 to 0.01. At T = 300, 16 units mostly stayed near 0.012 for some hundred updates, whatever
+    Adam's second decay and the clipping, and learned nothing at a rate of 1; 32 units at 0.2 with a second decay of
+    0.99 passed on to 0.0004 in 1,000 updates (seeds 101 and 103), so the minimal networks have these. From PyTorch's
+    weights, 8 units at 0.1: 0.003 in 1,000. At T = 5000, 8 units: 0.0008 in 1,000 updates at 0.1 (seed 100), 0.005 in
+    600 at 0.3, and 16 units 0.004 in 600 at 0.4 (seed 101). Minimal LSTM, 8 units at 0.1 with half the biases: 0.0035.
+    LSTM from chrono biases: at 0.003 and 0.01 nothing learned in 2,000 updates, at 0.03 0.0009 and at 0.1 0.0012 in
+    1,000; from PyTorch's weights at 0.03 nothing in 1,500. GRU from chrono biases at 0.1: 0.0025 in 300. IRNN at 0.001:
+    nothing in 300, and no other rate was tried. So most outcomes were expected. The goal of 0.001 was set before any
+    trial.
 
 Decision rules (committed before the recorded run)
     1. reached, for each network and T: "yes" if all seeds reach the goal, "no" if none does, else "some".
@@ -69,17 +80,16 @@ Tick = Callable[[str], None]
 def settings(quick: bool) -> dict[str, Any]:
     """Everything that was chosen. `quick` is a run of seconds."""
     table = [
-        ("lstm", "pytorch", 1000, 16, 1000, 0.03),
-        ("lstm", "chrono", 1000, 16, 1000, 0.03),
-        ("gru", "pytorch", 1000, 16, 300, 0.1),
-        ("gru", "chrono", 1000, 16, 300, 0.1),
-        ("mingru", "pytorch", 1000, 8, 1000, 0.1),
-        ("mingru", "chrono", 1000, 8, 1000, 0.1),
-        ("minlstm", "chrono", 1000, 8, 1000, 0.1),
-        ("irnn", "identity", 1000, 16, 300, 0.001),
-        ("mingru", "chrono", 5000, 8, 1000, 0.1),
+        ("lstm", "pytorch", 1000, 16, 800, 0.03, 0.999),
+        ("lstm", "chrono", 1000, 16, 800, 0.03, 0.999),
+        ("gru", "chrono", 1000, 16, 200, 0.1, 0.999),
+        ("mingru", "pytorch", 1000, 32, 600, 0.2, 0.99),
+        ("mingru", "chrono", 1000, 32, 600, 0.2, 0.99),
+        ("minlstm", "chrono", 1000, 32, 400, 0.2, 0.99),
+        ("irnn", "identity", 1000, 16, 100, 0.001, 0.999),
+        ("mingru", "chrono", 5000, 32, 700, 0.2, 0.99),
     ]
-    names = ("cell", "initial", "T", "hidden_size", "updates", "lr")
+    names = ("cell", "initial", "T", "hidden_size", "updates", "lr", "beta2")
     chosen: dict[str, Any] = {
         "conditions": [dict(zip(names, row, strict=True)) for row in table],
         "B": 20,
@@ -195,12 +205,12 @@ def train(
     import torch
 
     parameters = [*rnn.parameters(), *readout.parameters()]
-    optimizer = torch.optim.Adam(parameters)
+    optimizer = torch.optim.Adam(parameters, betas=(0.9, condition["beta2"]))
     for k in range(condition["updates"]):
         for group in optimizer.param_groups:
             group["lr"] = rate(k, condition, settings)
         x, y = map(torch.from_numpy, adding(rng, condition["T"], settings["B"], np.float32))
-        loss = torch.nn.functional.mse_loss(readout(rnn(x)[0][-1])[:, 0], y)
+        loss = torch.nn.functional.mse_loss(readout(last_output(rnn, x))[:, 0], y)
         optimizer.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings["max_norm"])
@@ -209,6 +219,14 @@ def train(
             return
         optimizer.step()
         yield loss.item()
+
+
+def last_output(rnn: Any, x: Any, piece: int = 500) -> Any:
+    """The output of the last step, of shape (B, H); state and gradient pass from piece to piece, as if it were one."""
+    state = None
+    for part in x.split(piece):  # what fits into the processor's cache is nearly three times as fast
+        output, state = rnn(part, state)
+    return output[-1]
 
 
 def rate(k: int, condition: dict[str, Any], settings: dict[str, Any]) -> float:
@@ -225,9 +243,8 @@ def squared_errors(rnn: Any, readout: Any, x: np.ndarray, y: np.ndarray, chunk: 
     import torch
 
     with torch.no_grad():
-        said = [
-            readout(rnn(torch.from_numpy(x[:, b : b + chunk]))[0][-1])[:, 0].numpy() for b in range(0, len(y), chunk)
-        ]
+        parts = torch.from_numpy(x).split(chunk, dim=1)
+        said = [readout(last_output(rnn, part))[:, 0].numpy() for part in parts]
     return (np.concatenate(said).astype(np.float64) - y) ** 2
 
 

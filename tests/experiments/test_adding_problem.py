@@ -20,7 +20,7 @@ NAME = "adding_problem"
 
 
 def condition(cell, initial="chrono", T=40, H=7, updates=30, lr=0.05):
-    return {"cell": cell, "initial": initial, "T": T, "hidden_size": H, "updates": updates, "lr": lr}
+    return {"cell": cell, "initial": initial, "T": T, "hidden_size": H, "updates": updates, "lr": lr, "beta2": 0.99}
 
 
 # ---- the initial state
@@ -93,6 +93,19 @@ def test_rate_rises_and_falls():
     np.testing.assert_allclose(rates[:10], 0.03 * np.arange(1, 11))
     assert rates[10] == pytest.approx(0.3) and rates[105] == pytest.approx(0.15)
     assert all(a > b for a, b in itertools.pairwise(rates[10:])) and 0 < rates[-1] < 1e-4
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "mingru", "minlstm", "irnn"])
+def test_pieces_are_as_one(cell):
+    rnn, _ = experiment.new_model(condition(cell, "pytorch", H=5), 0)
+    x = torch.randn(11, 3, 2, generator=torch.Generator().manual_seed(0))
+    grads = []
+    for output in (experiment.last_output(rnn, x, piece=4), rnn(x)[0][-1]):
+        rnn.zero_grad()
+        output.square().sum().backward()
+        grads.append([output.detach(), *(p.grad.clone() for p in rnn.parameters())])
+    for a, b in zip(*grads, strict=True):
+        assert_close(a.numpy(), b.numpy(), FLOAT32)
 
 
 def test_training_learns_a_short_task():
