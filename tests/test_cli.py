@@ -78,7 +78,7 @@ def test_help_has_an_example(arguments):
     ("arguments", "message"),
     [
         (["experiment", "char_rnn"], "Did you mean char_rnn_numpy?"),
-        (["experiment", "zzz"], "there is no experiment 'zzz'; there are: char_rnn_numpy, "),
+        (["experiment", "zzz"], "there is no experiment 'zzz'; there are: adding_problem, "),
         (["bench", "refrence"], "there is no benchmark 'refrence'; there are: reference. Did you mean reference?"),
         (["experiment", "char_rnn_numpy", "--seeds", "0"], "--seeds"),
         (["experiment", "char_rnn_numpy", "--seeds", "-3"], "--seeds"),

@@ -24,7 +24,9 @@ from .._registry import load_listed
 __all__ = ["EXPERIMENTS", "load"]
 
 EXPERIMENTS = {
+    "adding_problem": "the adding task over 1,000 and 5,000 steps: cells and gate biases (chapter 09)",
     "char_rnn_numpy": "a character model in NumPy on tiny Shakespeare, beside n-grams and compressors (chapter 04)",
+    "formal_languages": "counting, brackets and Reber's grammar: how far from the entropy, and beyond (chapter 09)",
     "gradient_by_lag": "gradients by lag: spectral radius, initialisers, depth, pruning (chapter 08)",
     "long_lag_training": "the adding task under learning-rate schedules, clipping and depth (chapter 08)",
     "memory_of_past": "what a plain network's state keeps of its inputs, untrained and trained (chapter 02)",

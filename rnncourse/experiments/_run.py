@@ -103,7 +103,7 @@ def run(
             **code_state(),
             "seconds": [result["seconds"] for result in results],
             "data": data,
-            **environment(),
+            **environment(torch="torch" in sys.modules),
         },
         "settings": settings,
         "common": kept["common"],

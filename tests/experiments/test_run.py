@@ -174,5 +174,5 @@ def test_every_experiment_offers_what_the_runner_needs():
         assert module.DECISION_RULE
         assert "Decision rule" in module.__doc__
         json.dumps(module.settings(False))
-    with pytest.raises(KeyError, match="choose one of char_rnn_numpy"):
+    with pytest.raises(KeyError, match="choose one of adding_problem"):
         experiments.load("nothing")
