@@ -101,7 +101,10 @@ def test_resume(text, tmp_path):
     assert "--resume takes the run's own options: leave out --hidden-size" in refused(
         "train", text, "--output", folder, "--resume", "--hidden-size", 8
     )
-    assert "leave out the time" in refused("train", text, "--output", folder, "--resume", "--steps", 9)
+    options = ["--steps", 9, "--ngram", 3, "--threads", 2, "--validation", 0.4, "--overwrite"]
+    assert "leave out --ngram, --validation, --threads, --steps, --overwrite" in refused(
+        "train", text, "--output", folder, "--resume", *options
+    )
     text.write_text("another text " * 300)
     assert "was trained on" in refused("train", text, "--output", folder, "--resume")
     assert "is not the text that" in refused("evaluate", folder)
@@ -139,7 +142,7 @@ def test_a_symbol_that_only_validation_has(tmp_path):
 def test_no_text(tmp_path, content, message):
     (tmp_path / "t.txt").write_bytes(content)
     assert message in refused("train", tmp_path / "t.txt", "--output", tmp_path / "run", *QUICK)
-    assert not (tmp_path / "run").exists()
+    assert not list(tmp_path.glob("run/*"))
 
 
 def test_what_does_not_go(text, tmp_path, monkeypatch):
@@ -147,10 +150,9 @@ def test_what_does_not_go(text, tmp_path, monkeypatch):
     assert "neither the name of a text" in refused("train", "nothing.txt")
     assert "there is no checkpoint" in refused("train", text, "--output", tmp_path / "none", "--resume")
     assert "there is no checkpoint" in refused("evaluate", tmp_path)
-    assert "seconds and steps must not both be given" in refused("train", text, "--seconds", 3, "--steps", 3)
+    assert "--seconds must not be given together with steps" in refused("train", text, "--seconds", 3, "--steps", 3)
     assert "--cell must be one of 'rnn', 'lstm', 'gru'" in refused("train", text, "--cell", "LSTM", *QUICK)
-    assert "tied weights need" in refused("train", text, "--tied", "--embedding-size", 5, *QUICK)
-    assert not (tmp_path / "runs").exists()
+    assert not list(tmp_path.glob("runs/*/*"))
     assert "cannot write to" in refused("train", text, "--output", text / "run", *QUICK)
 
 
@@ -272,11 +274,22 @@ def test_how_to_train_is_an_option(text, tmp_path):
     [
         (["--schedule", "steps"], "--schedule must be one of 'cosine'"),
         (["--unit", "bytes"], "--unit must be one of 'characters', 'words', 'subwords', got 'bytes'"),
-        (["--batch-size", "5", "--accumulate", "2"], "--accumulate must divide B = 5, got 2"),
+        (["--batch-size", "5", "--accumulate", "2"], "--accumulate must divide --batch-size = 5, got 2"),
         (["--hidden-size", "9", "--precision", "float16"], "--precision must be one of 'float32', 'bfloat16'"),
-        (["--vocab-size", "9"], "size is for words and subwords"),
+        (["--vocab-size", "9"], "--vocab-size is for words and subwords"),
         (["--device", "warp"], "warp"),
-        (["--window", "5000"], "T * B + 1"),
+        (["--window", "5000"], "--window * --batch-size + 1"),
+        (
+            ["--tied", "--embedding-size", "9", "--hidden-size", "8"],
+            "need --embedding-size = --hidden-size, got 9 and 8",
+        ),
+        (["--cell", "transformer", "--hidden-size", "8"], "--hidden-size must not be given"),
+        (["--context", "8"], "--context must not be given"),
+        (["--cutoffs", "5,3"], "--cutoffs must rise, got (5, 3)"),
+        (["--cutoffs", "5;3"], "--cutoffs must be integers that commas separate"),
+        (["--validation", "0"], "--validation must be above 0"),
+        (["--learning-rate", "nan"], "--learning-rate must be above 0, got nan"),
+        (["--device", "cuda:99"], "device must be cpu"),
     ],
 )
 def test_options_that_do_not_suit(text, tmp_path, options, message):
@@ -312,3 +325,49 @@ def test_torchrun(text, tmp_path):
         for loss in ("train_loss", "validation_loss"):
             assert left[loss] == pytest.approx(right[loss], rel=1e-6)
     assert invoke("train", text, "--output", tmp_path / "two", "--resume").exit_code == 0
+
+
+def test_beginning_anew_leaves_nothing_of_the_run_before(text, tmp_path):
+    """Counts of another text would be mixed in, or would not fit."""
+    folder = tmp_path / "run"
+    assert invoke("train", text, "--output", folder, *QUICK).exit_code == 0
+    (tmp_path / "other.txt").write_text("quite another text, with other letters\n" * 60)
+    options = ["--output", folder, "--overwrite", "--ngram", 0, *QUICK]
+    assert invoke("train", tmp_path / "other.txt", *options).exit_code == 0
+    assert not (folder / "companion.safetensors").exists()
+    assert invoke("evaluate", folder).exit_code == 0
+    (folder / CHECKPOINT).unlink()
+    assert "holds a run" in refused("train", text, "--output", folder, *QUICK), "the checkpoint before it is one"
+
+
+def test_a_text_may_move(text, tmp_path):
+    folder, moved = tmp_path / "run", tmp_path / "moved.txt"
+    assert invoke("train", text, "--output", folder, *QUICK).exit_code == 0
+    text.rename(moved)
+    done = invoke("train", moved, "--output", folder, "--resume")
+    assert done.exit_code == 0, done.output
+    assert "both" in done.output
+
+
+def test_what_was_kept_is_told_truly(text, tmp_path, monkeypatch):
+    from rnncourse.training.trainer import Trainer
+
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    done = invoke("train", text, "--output", tmp_path / "run", *QUICK)
+    assert done.exit_code == 130
+    assert "Nothing was kept." in done.output
+    assert "Go on with" not in done.output
+
+
+def test_long_validation_splits_are_read_in_part(tmp_path):
+    """Five evaluations of all of it would leave no time to train."""
+    (tmp_path / "t.txt").write_text("".join(np.random.default_rng(0).choice(list("abc de\n"), 300_000)))
+    options = ["--seconds", 2, "--validation", 0.9, "--threads", 1, "--hidden-size", 64, "--ngram", 0]
+    done = invoke("train", tmp_path / "t.txt", "--output", tmp_path / "run", *options)
+    assert done.exit_code == 0, done.output
+    watched = int(re.search(r"the first ([\d,]+) characters of the validation split", done.output)[1].replace(",", ""))
+    assert 2 <= watched < 270_000
+    assert "In one stream over 200,000 symbols" in done.output

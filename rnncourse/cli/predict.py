@@ -45,7 +45,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         import torch
 
         from rnncourse.data import DataError, load_corpus
-        from rnncourse.models import score
+        from rnncourse.models import surprise
         from rnncourse.training.checkpoint import CheckpointError
         from rnncourse.training.run import CHECKPOINT, load_model, load_predictor
         from rnncourse.training.session import read_again
@@ -68,16 +68,16 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             else:
                 corpus = load_corpus(text, validation=0, vocabulary=vocabulary)
                 ids, characters = corpus.train, corpus.train_characters
-            losses = score(model, torch.from_numpy(ids.astype(np.int64)))
+            nats = surprise(model, ids)
         except (DataError, CheckpointError, ValueError, ImportError) as error:
             fail(str(error))
-        loss = losses.mean().item()
+        loss = nats / (len(ids) - 1)
         typer.echo(
-            f"{len(ids):,} symbols: {-loss:.4f} nats a symbol, {-loss / math.log(2):.4f} bits, "
-            f"perplexity {math.exp(-loss) if -loss < 700 else math.inf:.3f}"
+            f"{len(ids):,} symbols: {loss:.4f} nats a symbol, {loss / math.log(2):.4f} bits, "
+            f"perplexity {math.exp(loss) if loss < 700 else math.inf:.3f}"
         )
         if said["unit"] != "characters":
-            bits = -losses.sum().item() / math.log(2) / characters
+            bits = nats / math.log(2) / characters
             typer.echo(f"{characters:,} characters: {bits:.4f} bits a character")
             unknown = np.mean(ids == 0) if said["unit"] == "words" else 0
             if unknown:

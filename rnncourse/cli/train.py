@@ -1,10 +1,13 @@
 """The command `train`: a language model of a text, from nothing to a checkpoint."""
 
 import math
+import os
 import re
 import shlex
 import sys
+from collections.abc import Collection
 from contextlib import nullcontext
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from rnncourse.training.run import Run
 
 INTERRUPTED = 130
-ORDER = 7
+USAGE_ERROR = 2
 TENSORBOARD = "tensorboard"
 
 
@@ -74,10 +77,13 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         patience: Annotated[int | None, typer.Option(help="Stop after so many without a better loss.", min=1)] = None,
         seed: Annotated[int | None, typer.Option(help="Of weights and dropout (default: 0).", min=0)] = None,
         ngram: Annotated[
-            int, typer.Option(help="Mix in counts of N-grams of this order; 0: the network alone.", min=0)
-        ] = ORDER,
-        validation: Annotated[float, typer.Option(help="The share of the text held out.", min=0)] = 0.1,
-        threads: Annotated[int | None, typer.Option(help="Processor threads (default: what is faster).", min=1)] = None,
+            int | None,
+            typer.Option(help="Mix in counts of N-grams of this order (default: 7); 0: the network alone.", min=0),
+        ] = None,
+        validation: Annotated[float | None, typer.Option(help="The share held out (default: 0.1).", min=0)] = None,
+        threads: Annotated[
+            int | None, typer.Option(help="Processor threads (default: what is faster; with --steps 1).", min=1)
+        ] = None,
         device: Annotated[str | None, typer.Option(help="cpu or cuda (default: a GPU where there is one).")] = None,
         tensorboard: Annotated[
             bool, typer.Option("--tensorboard", help="Show the run in TensorBoard, if installed.")
@@ -120,12 +126,16 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             "evaluations": evaluations,
             "patience": patience,
             "seed": seed,
+            "ngram": ngram,
+            "validation": validation,
+            "threads": threads,
+            "steps": steps,
+            "seconds": seconds,
+            "overwrite": overwrite or None,
         }
         given = {name: value for name, value in options.items() if value is not None}
-        if resume and (given or steps or seconds):
-            named = {"size": "vocab-size", "T": "window", "B": "batch-size"}
-            names = [f"--{named.get(name, name.replace('_', '-'))}" for name in given]
-            fail(f"--resume takes the run's own options: leave out {', '.join(names) or 'the time'}")
+        if resume and given:
+            fail(f"--resume takes the run's own options: leave out {', '.join(map(_option, given))}")
         run = None
         try:
             with join(device) as world:
@@ -133,31 +143,23 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
                 if resume:
                     run = take_up(text, folder, world=world, say=say)
                 else:
-                    run = begin(
-                        text,
-                        folder,
-                        validation=validation,
-                        ngram=ngram,
-                        seconds=seconds,
-                        steps=steps,
-                        threads=threads,
-                        overwrite=overwrite,
-                        world=world,
-                        say=say,
-                        **given,
-                    )
+                    run = begin(text, folder, world=world, say=say, **given)
                 _go(run, tensorboard)
             if world.first:
                 _report(run)
-        except (DataError, CheckpointError, TrainingError, ValueError, TypeError, ImportError, RuntimeError) as error:
-            fail(_as_option(str(error)))
+        except (DataError, CheckpointError, TrainingError, ValueError, TypeError, ImportError) as error:
+            _fail_once(error, signature(train).parameters, fail)
+        except (RuntimeError, OverflowError) as error:  # PyTorch's: another process is gone, a number is too large
+            _fail_once(error, signature(train).parameters, fail)
         except OSError as error:
             fail(f"cannot write to {folder}: {error.strerror}")
         except KeyboardInterrupt:
             if run is None:
                 typer.echo("\nInterrupted. Nothing was trained.", err=True)
+            elif run.saved is None:
+                typer.echo("\nInterrupted. Nothing was kept.", err=True)
             elif run.world.first:
-                typer.echo(f"\nInterrupted after {run.trainer.done:,} updates, all kept in {folder}.", err=True)
+                typer.echo(f"\nInterrupted. The first {run.saved:,} updates are kept in {folder}.", err=True)
                 command = shlex.join(["rnncourse", "train", text, "--output", str(folder), "--resume"])
                 typer.echo(f"Go on with: {command}", err=True)
             raise typer.Exit(INTERRUPTED) from None
@@ -172,13 +174,39 @@ def _numbers(text: str | None, fail: Any) -> tuple[int, ...] | None:
     return tuple(map(int, text.split(",")))
 
 
-def _as_option(message: str) -> str:
-    """An error about an attribute, with the name that the command line has for it."""
-    named = {"size": "vocab-size", "T": "window", "B": "batch-size"}
-    options = r"size|T|B|\w+_\w+|cell|unit|dropout|schedule|warmup|average|accumulate|precision|evaluations|validation"
-    return re.sub(
-        rf"^({options}) must ", lambda m: f"--{named.get(m[1], m[1]).replace('_', '-')} must ", message, count=1
-    )
+NAMED = {"size": "vocab-size", "T": "window", "B": "batch-size"}
+
+
+def _option(attribute: str) -> str:
+    """What an attribute is called on the command line."""
+    return "--" + NAMED.get(attribute, attribute.replace("_", "-"))
+
+
+def _as_options(message: str, known: Collection[str]) -> str:
+    """An error with the names that the command line has: of the argument it begins with, and of what it names besides.
+
+    Args:
+        message: the error.
+        known: the options, as attributes.
+    """
+
+    def renamed(match: re.Match[str]) -> str:
+        option = _option(match[0])
+        return option if option.removeprefix("--").replace("-", "_") in known else match[0]
+
+    message = re.sub(r"^[a-z_]+(?= (must|is|do|and) |\[)", renamed, message)
+    return re.sub(r"(?<![-\w])([a-z]+_[a-z_]+|[TB])(?= [=*+]|=| must|,| and)", renamed, message)
+
+
+def _fail_once(error: Exception, known: Collection[str], fail: Any) -> None:
+    """Say an error and end, in process 0 alone where all processes have it."""
+    import typer
+
+    from rnncourse.data import DataError
+
+    if int(os.environ.get("RANK", 0)) > 0 and not isinstance(error, DataError):
+        raise typer.Exit(USAGE_ERROR)
+    fail(_as_options(str(error), known))
 
 
 def _go(run: "Run", tensorboard: bool) -> None:
@@ -241,7 +269,7 @@ def _report(run: "Run") -> None:
         print("That is worse than guessing: try a smaller --learning-rate.", file=sys.stderr)
     torch.set_num_threads(1)  # one stream is a chain of small products
     companion, measured = finish(run)
-    part = "" if measured.symbols == len(run.validation) else f" over the first {measured.symbols:,}"
+    part = f" over {measured.symbols:,} symbols"
     if companion:
         print(
             f"In one stream{part}, nats a symbol: the network {measured.network:.4f}, {run.text['ngram']}-grams "

@@ -9,7 +9,7 @@ from rnncourse.models.interface import Predictor, select_batch
 from rnncourse.models.language_model import LanguageModel, LanguageModelConfig
 from rnncourse.models.mixture import MixtureModel
 from rnncourse.models.ngram import NGramModel
-from rnncourse.models.scoring import log_probs, score
+from rnncourse.models.scoring import log_probs, score, surprise
 from rnncourse.models.transformer_config import TransformerLMConfig
 from rnncourse.models.transformer_lm import TransformerLM
 from rnncourse.models.truncation import draw, truncated
@@ -35,5 +35,6 @@ __all__ = [
     "score",
     "select_batch",
     "stream",
+    "surprise",
     "truncated",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from rnncourse._checks import check_number
+from rnncourse._checks import check_ids, check_number
 from rnncourse.models._tensors import check_id_tensor
 from rnncourse.models.interface import Predictor, State
 
@@ -48,6 +49,36 @@ def normalised(scores: Tensor, shape: tuple[int, ...]) -> Tensor:
             f"{float(scores[t, b].max())} at t={t}, b={b}"
         )
     return log_p
+
+
+@torch.no_grad()
+def surprise(model: Predictor, ids: np.ndarray, *, chunk: int = 256) -> float:
+    r"""The sum that `score` gives, negated, of a text that need not fit into memory: :math:`-\sum_t \log p_t`.
+
+    Args:
+        model: any model, on the processor.
+        ids: the text, integers of shape (N,), N at least 2; a memory map is read piece by piece.
+        chunk: as for `score`.
+
+    Returns:
+        Nats.
+
+    Raises:
+        TypeError: `ids` is not an array of integers.
+        ValueError: what `score` refuses.
+
+    Source: chapter 01.
+    """
+    check_ids("ids", ids, ("N",), model.vocab_size)
+    if len(ids) < 2:
+        raise ValueError(f"ids must hold at least 2 symbols, one to be read and one to be scored, got {len(ids)}")
+    check_number("chunk", chunk, at_least=1, integer=True)
+    state, total = model.initial_state(1), 0.0
+    for start in range(0, len(ids) - 1, chunk):
+        piece = torch.from_numpy(ids[start : start + chunk + 1].astype(np.int64))
+        log_p, state = log_probs(model, piece[:-1, None], state)
+        total -= log_p[:, 0].gather(1, piece[1:, None]).sum().item()
+    return total + 0.0  # not -0.0
 
 
 @torch.no_grad()

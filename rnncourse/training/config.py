@@ -30,7 +30,7 @@ class TrainingConfig:
         average: decay a step of an exponential average of the weights, in [0, 1), which is then what is evaluated and
             kept. 0: none.
         accumulate: in how many parts, of equally many streams, each process computes a step's gradient; it changes
-            memory and speed, not the result.
+            memory and speed, and without dropout not the result.
         precision: "float32", or "bfloat16" for matrix products in autocast.
         deterministic: refuse what PyTorch cannot repeat bit for bit on a GPU; a processor repeats everything.
         evaluations: how many times the validation loss is measured, evenly spread, the last time at the end.

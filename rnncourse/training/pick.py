@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,12 +17,28 @@ from .run import seed_model, streams
 from .trainer import Trainer
 from .world import World
 
-__all__ = ["pick", "steps_for"]
+__all__ = ["Fits", "pick", "steps_for"]
 
 WIDTHS = ((20_000, 64), (200_000, 128), (5_000_000, 256))  # symbols of text, hidden units
 TRIAL = 16  # updates timed before training
+READ = 20_000  # validation symbols read in the trial
+EVALUATING = 0.2  # of the time, at most
 MANY = 2000  # symbols, from which an adaptive softmax pays
 EPOCHS = 40  # times that a text is read at most; after that, a longer training only learns it by heart
+
+
+class Fits(NamedTuple):
+    """What fits into a time.
+
+    Attributes:
+        steps: updates.
+        threads: of the processor.
+        watched: validation symbols that each evaluation reads.
+    """
+
+    steps: int
+    threads: int
+    watched: int
 
 
 def pick(
@@ -41,7 +57,7 @@ def pick(
         vocab_size: V.
         by_frequency: whether the frequent symbols come first, as words do.
         gpu: whether training runs on one.
-        multiple: what the number of streams must be a multiple of: the processes.
+        multiple: what the number of streams must be a multiple of: the processes times the parts of each.
         wanted: what the user has chosen, under the names of `LanguageModelConfig` and `TrainingConfig`; None: not
             chosen.
 
@@ -63,7 +79,8 @@ def pick(
 
     width = next((width for limit, width in WIDTHS if symbols < limit), 512)
     if chosen.get("cell") == "transformer":
-        choose("embedding_size", max(32, width // 2), f"for {symbols:,} symbols of training text")
+        heads = 2 * chosen.get("num_heads", 4)
+        choose("embedding_size", -(-max(32, width // 2) // heads) * heads, f"for {symbols:,} symbols of training text")
         choose("num_layers", 4, "a Transformer's depth does what a recurrence does by going on")
         choose("learning_rate", 2e-3, "a Transformer takes smaller steps")
         choose("context", 64, "symbols that a layer looks at")
@@ -74,6 +91,8 @@ def pick(
             choose("cutoffs", cutoffs, "where rarer words begin: an adaptive softmax is several times faster")
             choose("embedding_size", width // 2, f"for {vocab_size:,} symbols")
             choose("dropout", 0.3, "there are few examples for each of many symbols")
+        if chosen.get("tied") and "embedding_size" in chosen:
+            choose("hidden_size", chosen["embedding_size"], "tied weights have one width")
         choose("hidden_size", 2 * width if gpu else width, f"for {symbols:,} symbols of training text")
         if chosen.get("tied"):
             choose("embedding_size", chosen["hidden_size"], "tied weights have one width")
@@ -99,7 +118,7 @@ def steps_for(
     *,
     threads: Sequence[int],
     world: World,
-) -> tuple[int, int]:
+) -> Fits:
     """How many updates fit into a time, by a short trial on a model that is thrown away.
 
     Args:
@@ -108,30 +127,31 @@ def steps_for(
         config: how to train; `steps` does not matter.
         train: the training ids.
         validation: the validation ids.
-        threads: numbers of processor threads to try.
+        threads: numbers of processor threads to try, the same in all processes.
         world: the processes that train together, all of which must call it; the first one's clock counts.
 
     Returns:
-        The number of updates, at least `config.evaluations`, at most `EPOCHS` epochs; and the number of threads that
-        is the fastest.
+        The number of updates, at least `config.evaluations`, at most `EPOCHS` epochs; the number of threads that is the
+        fastest; and how many validation symbols can be read in a fifth of the time by all evaluations together.
     """
     start = time.perf_counter()
     trainer = Trainer(seed_model(model, config.seed).to(world.device), train, replace(config, steps=10**6), world)
     costs = {}
-    part = validation[: max(2, 1 + len(validation) // 4)]
+    part = validation[:READ]
     for n in threads:
         torch.set_num_threads(n)
         trainer.step()  # the first one allocates
         update = float(np.percentile([_seconds(trainer.step) for _ in range(TRIAL)], 75))
-        evaluation = _seconds(lambda: evaluate(trainer.model, part, streams=streams(len(part))))
-        costs[n] = update, evaluation * len(validation) / len(part)
+        reading = _seconds(lambda: evaluate(trainer.model, part, streams=streams(len(part))))
+        costs[n] = update, reading / len(part)
     best = min(costs, key=lambda n: costs[n][0])
-    update, evaluation = costs[best]
-    left = seconds - (time.perf_counter() - start) - config.evaluations * evaluation
-    fits = max(config.evaluations, min(int(left / update), EPOCHS * len(trainer.windows)))
-    fits, best = (int(value) for value in world.agree(fits, best))
-    torch.set_num_threads(best)
-    return fits, best
+    update, reading = costs[best]
+    watched = min(len(validation), max(2, int(EVALUATING * seconds / (config.evaluations * reading))))
+    left = seconds - (time.perf_counter() - start) - config.evaluations * watched * reading
+    updates = max(config.evaluations, min(int(left / update), EPOCHS * len(trainer.windows)))
+    fits = Fits(*(int(value) for value in world.agree(updates, best, watched)))
+    torch.set_num_threads(fits.threads)
+    return fits
 
 
 def _seconds(call: Callable[[], Any]) -> float:

@@ -35,7 +35,7 @@ from .companion import COMPANION, Companion
 from .config import TrainingConfig
 from .evaluate import evaluate
 from .resume import restore, snapshot
-from .trainer import Step, Trainer
+from .trainer import Step, Trainer, TrainingError
 from .world import World
 
 __all__ = ["CHECKPOINT", "Row", "Run", "load_model", "load_predictor", "seed_model", "streams"]
@@ -60,6 +60,9 @@ class Run:
         every: seconds between checkpoints; one is written at each evaluation besides.
         history: a row for each evaluation.
         best: the lowest validation loss so far and the update that reached it; `best_weights` are the weights then.
+
+    Besides, `seconds` is the time that its updates took, and `saved` how many of them the last checkpoint holds, None
+    before the first.
     """
 
     folder: Path | None
@@ -78,6 +81,7 @@ class Run:
         self.trainer = Trainer(self.model, self.train, self.config, self.world)
         self.best_weights: dict[str, Tensor] = {}
         self.bad, self.running, self.seconds = 0, [0.0, 0], 0.0
+        self.saved: int | None = None
 
     @property
     def finished(self) -> bool:
@@ -98,12 +102,13 @@ class Run:
             CheckpointError: a checkpoint that cannot be written.
             KeyboardInterrupt: the user's, once the checkpoint is written.
         """
-        since = saved = time.monotonic()
+        saved = time.monotonic()
         with _between_updates() as interrupted:
             while not self.finished:
+                start = time.monotonic()
                 step = self.trainer.step()
                 now = time.monotonic()
-                self.seconds, since = self.seconds + now - since, now
+                self.seconds += now - start
                 self.running = [self.running[0] + step.loss, self.running[1] + 1]
                 if on_step:
                     on_step(step)
@@ -124,13 +129,22 @@ class Run:
         """Write checkpoint and history.
 
         Raises:
-            CheckpointError: the disk is full, say; then the checkpoint before is whole.
+            CheckpointError: the disk is full, say; then the checkpoint before is whole. It is raised in all processes.
         """
         if self.folder is None:
             return
         tensors, meta = snapshot(self.trainer)
-        if not self.world.first:
-            return
+        failed = None
+        if self.world.first:
+            try:
+                self._write(tensors, meta)
+            except CheckpointError as error:
+                failed = error
+        if self.world.any(failed is not None)[0]:
+            raise failed or CheckpointError("process 0 could not write the checkpoint")
+        self.saved = self.trainer.done
+
+    def _write(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         tensors |= {f"best.{name}": value for name, value in self.best_weights.items()}
         meta |= {
             "text": self.text,
@@ -156,7 +170,8 @@ class Run:
             {k: v for k, v in said.items() if k not in ("name", "origin")} for said in (meta["text"], self.text)
         )
         if before != now:
-            raise CheckpointError(f"{checkpoint.path} was trained on another text: {meta['text']}, got {self.text}")
+            text, other = (f"{said['name']} ({said['sha256'][:12]})" for said in (meta["text"], self.text))
+            raise CheckpointError(f"{checkpoint.path} was trained on {text}, got another text: {other}")
         try:
             restore(self.trainer, checkpoint.tensors, meta)
         except ValueError as error:
@@ -164,12 +179,18 @@ class Run:
         self.best_weights = _weights(checkpoint, "best")
         self.history, self.best = list(meta["history"]), meta["best"]
         self.bad, self.running, self.seconds = meta["bad"], list(meta["running"]), meta["seconds"]
+        self.saved = self.trainer.done
 
     def _evaluate(self, step: Step) -> None:
         loss = 0.0
         if self.world.first:
             loss = evaluate(self.trainer.averaged, self.validation, streams=streams(len(self.validation)))
         (loss,) = self.world.agree(loss)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the validation loss is {loss} after update {step.number}. Try a learning rate of "
+                f"{self.config.learning_rate / 4:.2g}."
+            )
         self.history.append(
             {
                 "step": step.number,
@@ -181,7 +202,7 @@ class Run:
             }
         )
         self.running = [0.0, 0]
-        if math.isfinite(loss) and (self.best is None or loss < self.best["loss"]):
+        if self.best is None or loss < self.best["loss"]:
             self.best, self.bad = {"loss": loss, "step": step.number}, 0
             self.best_weights = {name: value.clone() for name, value in self.trainer.averaged.state_dict().items()}
         else:
@@ -226,7 +247,7 @@ def load_model(folder: Path) -> tuple[Network, Codec, Checkpoint]:
         CheckpointError: there is no whole checkpoint.
     """
     checkpoint = load_latest(folder / CHECKPOINT)
-    model = build(config_from_json(checkpoint.meta["model"]))
+    model = seed_model(config_from_json(checkpoint.meta["model"]), 0)
     weights = next(part for name in ("best", "average", "model") if (part := _weights(checkpoint, name)))
     model.load_state_dict(weights)
     return model.eval(), vocabulary_from_json(checkpoint.meta["vocabulary"]), checkpoint
@@ -243,7 +264,7 @@ def seed_model(config: LanguageModelConfig | TransformerLMConfig, seed: int) -> 
         The model, in training mode.
     """
     with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return build(config)
 
 
@@ -275,16 +296,25 @@ def streams(length: int) -> int:
 
 
 def _write_history(folder: Path, history: list[Row]) -> None:
-    """The history as JSON and CSV, each whole or not at all."""
+    """The history as JSON and CSV, each whole or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
     if not history:
         return
     files = {"history.json": json.dumps(history, indent=1) + "\n"}
     rows = [list(history[0]), *(list(row.values()) for row in history)]
     for name in (*files, "history.csv"):
         scratch = folder / f".{name}.{os.getpid()}"
-        with open(scratch, "w", encoding="utf-8", newline="") as file:
-            if name in files:
-                file.write(files[name])
-            else:
-                csv.writer(file).writerows(rows)
-        scratch.replace(folder / name)
+        try:
+            with open(scratch, "w", encoding="utf-8", newline="") as file:
+                if name in files:
+                    file.write(files[name])
+                else:
+                    csv.writer(file).writerows(rows)
+            scratch.replace(folder / name)
+        except OSError as error:
+            raise CheckpointError(f"cannot write {folder / name}: {error.strerror}") from error
+        finally:
+            scratch.unlink(missing_ok=True)

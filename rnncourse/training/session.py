@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._checks import check_number
 from ..data import TEXT_NAMES, Corpus, DataError, load_corpus, vocabulary_from_json
 from ..models import NGramModel, config_from_json
 from ..models.build import config_class
-from .checkpoint import CheckpointError, load_latest
-from .companion import Companion, Measured, fit_companion, measure, set_apart
+from .checkpoint import CheckpointError, load_latest, previous
+from .companion import COMPANION, MEASURED, Companion, Measured, fit_companion, measure, set_apart
 from .config import TrainingConfig
 from .pick import EPOCHS, pick, steps_for
 from .run import CHECKPOINT, Run, load_model, seed_model
@@ -26,6 +28,7 @@ __all__ = ["begin", "cores", "finish", "read_again", "take_up"]
 
 ORDER = 7
 COUNTING = 4  # how many times counting once takes what stands beside it: counting twice, weights, reading
+SHORT = 50  # symbols, below which there is nothing to count
 SOON = 10**6  # steps, before it is known how many fit
 
 
@@ -53,10 +56,11 @@ def begin(
         unit: "characters", "words" or "subwords".
         size: the greatest V of words and subwords.
         validation: the part of the text held out.
-        ngram: order of the counts that stand beside the network; 0: none.
-        seconds: the time that all may take, 60 if neither it nor `steps` is given.
+        ngram: order of the counts that stand beside the network; 0: none, as for texts of fewer than 50 symbols.
+        seconds: the time that reading, trial, updates and evaluations may take, 60 if neither it nor `steps` is given;
+            what `finish` does comes after it.
         steps: how many updates instead.
-        threads: of the processor; None: what a trial finds faster.
+        threads: of the processor; None: with a time what a trial finds faster, with `steps` 1.
         overwrite: whether a run in that folder is given up.
         world: the processes that train together.
         say: told what was picked, and why.
@@ -70,67 +74,65 @@ def begin(
         ValueError: a size out of range; both `seconds` and `steps`.
         DataError: a text that cannot be read or is too short.
         CheckpointError: the folder holds a run.
+        OSError: the folder cannot be made or written.
     """
     start = time.perf_counter()
     world = world or World()
-    if seconds and steps:
-        raise ValueError(f"seconds and steps must not both be given, got {seconds:g} and {steps}")
-    if (folder / CHECKPOINT).exists() and not overwrite:
-        raise CheckpointError(
-            f"{folder} holds a run: go on with --resume, begin anew with --overwrite, or name another --output"
-        )
+    check_number("validation", validation, above=0, below=1)
+    check_number("ngram", ngram, at_least=0, integer=True)
+    for name, value in (("steps", steps), ("threads", threads)):
+        if value is not None:
+            check_number(name, value, at_least=1, integer=True)
+    if seconds is not None:
+        check_number("seconds", seconds, above=0)
+        if steps is not None:
+            raise ValueError(f"seconds must not be given together with steps, got {seconds:g} and {steps}")
+    _claim(folder, overwrite, world)
     corpus = load_corpus(text, unit=unit, size=size, validation=validation)
-    if len(corpus.train) < 3 or len(corpus.validation) < 2:
-        raise DataError(
-            f"{corpus.name} is too short: {len(corpus.train)} {unit} to train on and {len(corpus.validation)} to "
-            "validate; at least 3 and 2 are needed."
-        )
     V = len(corpus.vocabulary)
-    apart = set_apart(corpus.train) if ngram else None
+    apart = set_apart(corpus.train) if ngram and len(corpus.train) >= SHORT else None
     train = apart.network if apart else corpus.train
-    chosen, reasons = pick(
-        len(train), V, by_frequency=unit == "words", gpu=world.device.type == "cuda", multiple=world.size, **sizes
-    )
+    if len(train) < 3 or len(corpus.validation) < 2:
+        raise DataError(
+            f"{corpus.name} is too short: {len(train)} {unit} to train on and {len(corpus.validation)} to validate; at "
+            "least 3 and 2 are needed."
+        )
+    multiple = world.size * (sizes.get("accumulate") or 1)
+    gpu = world.device.type == "cuda"
+    chosen, reasons = pick(len(train), V, by_frequency=unit == "words", gpu=gpu, multiple=multiple, **sizes)
     say(f"{corpus.name}: {len(train):,} {unit} to train on, {len(corpus.validation):,} to validate, {V:,} kinds")
     for reason in reasons:
         say(f"  {reason}")
-    shape = config_class(chosen.get("cell", ""))
-    names = {field.name for field in dataclasses.fields(shape)}
-    how = {field.name for field in dataclasses.fields(TrainingConfig)}
-    if foreign := chosen.keys() - names - how - {"cell"}:
-        raise ValueError(f"{min(foreign)} must not be given: a network of this kind has no such size")
-    model = shape(V, **{k: v for k, v in chosen.items() if k in names})
-    options = {k: v for k, v in chosen.items() if k in how}
-    options["evaluations"] = min(options.get("evaluations", 5), steps or SOON)
-    config = TrainingConfig(**options | {"steps": steps or SOON})
+    model, config = _configured(V, chosen, steps)
     if apart:
         kept = len(apart.held_out)
         say(f"  ngram = {ngram}: counts are mixed in; their weight is found on {kept:,} {unit} kept apart")
-    trial = (threads,) if threads else tuple(sorted({1, cores() // world.beside}))
-    if steps:
-        best = max(trial)
-    else:
-        budget = seconds or 60.0
+    watched = min(len(corpus.validation), MEASURED)
+    if steps is None:
+        budget = 60.0 if seconds is None else seconds
+        most = int(world.agree(max(1, cores() // world.beside))[0])
         after = COUNTING * _seconds_of_counting(apart.counted, V, ngram) if apart else 0.0
         left = budget - after - (time.perf_counter() - start)
-        fits, best = steps_for(left, model, config, train, corpus.validation, threads=trial, world=world)
-        config = dataclasses.replace(config, steps=fits)
-        say(f"  steps = {fits:,}: what fits into {budget:g} seconds here, or {EPOCHS} epochs")
-        say(f"  threads = {best}: " + ("as asked for" if threads else "the faster in a short trial"))
-    torch.set_num_threads(best)
-    folder.mkdir(parents=True, exist_ok=True)
+        trial = (threads,) if threads else tuple(sorted({1, most}))
+        fits = steps_for(left, model, config, train, corpus.validation, threads=trial, world=world)
+        config, watched = dataclasses.replace(config, steps=fits.steps), fits.watched
+        threads, reason = fits.threads, "as asked for" if threads else "the faster in a short trial"
+        say(f"  steps = {config.steps:,}: what fits into {budget:g} seconds here, or {EPOCHS} epochs")
+        say(f"  threads = {threads}: {reason}")
+    if watched < len(corpus.validation):
+        say(f"  while it trains, the first {watched:,} {unit} of the validation split are read")
+    torch.set_num_threads(threads or 1)
     said = {
-        "name": corpus.name,
-        "origin": text if text in TEXT_NAMES else str(Path(text).resolve()),
-        "sha256": corpus.sha256,
+        **_name(corpus, text),
         "validation": validation,
         "unit": unit,
-        "ngram": ngram,
-        "threads": best,
+        "ngram": ngram if apart else 0,
+        "threads": threads or 1,
+        "watched": watched,
     }
     net = seed_model(model, config.seed).to(world.device)
     say(f"  {sum(p.numel() for p in net.parameters()):,} parameters")
-    return Run(folder, said, corpus.vocabulary, train, corpus.validation, net, config, world)
+    return Run(folder, said, corpus.vocabulary, train, corpus.validation[:watched], net, config, world)
 
 
 def take_up(text: str, folder: Path, *, world: World | None = None, say: Callable[[str], None] = print) -> Run:
@@ -154,8 +156,8 @@ def take_up(text: str, folder: Path, *, world: World | None = None, say: Callabl
     torch.set_num_threads(before["threads"])  # another number would round differently
     config = TrainingConfig(**checkpoint.meta["config"])
     model = seed_model(config_from_json(checkpoint.meta["model"]), config.seed).to(world.device)
-    said = {**before, "sha256": corpus.sha256}
-    run = Run(folder, said, corpus.vocabulary, train, corpus.validation, model, config, world)
+    said, validation = {**before, **_name(corpus, text)}, corpus.validation[: before["watched"]]
+    run = Run(folder, said, corpus.vocabulary, train, validation, model, config, world)
     run.take_up(checkpoint)
     say(f"{corpus.name}: going on after {run.trainer.done:,} of {config.steps:,} updates")
     return run
@@ -169,13 +171,22 @@ def finish(run: Run) -> tuple[Companion | None, Measured]:
 
     Returns:
         The companion, kept in the run's folder, or None; and what network, counts and both are worth.
+
+    Raises:
+        DataError: the text is no longer there, or it has changed.
+        CheckpointError: the companion cannot be written.
     """
     network, _, checkpoint = load_model(run.folder)
+    corpus = read_again(checkpoint.meta, run.text["origin"])
+    if corpus.sha256 != run.text["sha256"]:
+        raise DataError(
+            f"{run.text['origin']} has changed since the training began: no counts are put beside the network."
+        )
     companion = None
     if order := run.text["ngram"]:
-        companion = fit_companion(network, read_again(checkpoint.meta).train, order=order)
+        companion = fit_companion(network, corpus.train, order=order)
         companion.save(run.folder)
-    return companion, measure(network, companion, run.validation)
+    return companion, measure(network, companion, corpus.validation)
 
 
 def read_again(meta: dict[str, Any], text: str | None = None) -> Corpus:
@@ -195,6 +206,41 @@ def read_again(meta: dict[str, Any], text: str | None = None) -> Corpus:
 def cores() -> int:
     """How many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _claim(folder: Path, overwrite: bool, world: World) -> None:
+    """Make the folder, see that it can be written, and clear away a run that is given up."""
+    kept = [path for path in (folder / CHECKPOINT, previous(folder / CHECKPOINT)) if path.exists()]
+    if kept and not overwrite:
+        raise CheckpointError(
+            f"{folder} holds a run: go on with --resume, begin anew with --overwrite, or name another --output"
+        )
+    if not world.first:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+    for path in (*kept, folder / COMPANION, folder / "history.json", folder / "history.csv"):
+        path.unlink(missing_ok=True)
+
+
+def _configured(vocab_size: int, chosen: dict[str, Any], steps: int | None) -> tuple[Any, TrainingConfig]:
+    """What was chosen, as the shape of the network and the way to train it."""
+    shape = config_class(chosen.get("cell", ""))
+    names = {field.name for field in dataclasses.fields(shape)}
+    how = {field.name for field in dataclasses.fields(TrainingConfig)}
+    if foreign := chosen.keys() - names - how - {"cell"}:
+        raise ValueError(f"{min(foreign)} must not be given: a network of this kind has no such size")
+    model = shape(vocab_size, **{k: v for k, v in chosen.items() if k in names})
+    options = {k: v for k, v in chosen.items() if k in how}
+    options["evaluations"] = min(options.get("evaluations", 5), steps or SOON)
+    return model, TrainingConfig(**options | {"steps": steps or SOON})
+
+
+def _name(corpus: Corpus, text: str) -> dict[str, str]:
+    """Which text it is, and where."""
+    origin = text if text in TEXT_NAMES else str(Path(text).resolve())
+    return {"name": corpus.name, "origin": origin, "sha256": corpus.sha256}
 
 
 def _seconds_of_counting(ids: np.ndarray, vocab_size: int, order: int) -> float:

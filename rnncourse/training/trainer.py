@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
@@ -49,8 +50,8 @@ class Trainer:
 
     .. math:: L = -\frac{1}{T B} \sum_{b=1}^{B} \sum_{t=1}^{T} \log p(s_{t+1,b} \mid s_{1,b} \ldots s_{t,b}),
 
-    so that one process and several follow the same gradient. Dropout is drawn from the seed, the update's number and
-    the process's: it neither disturbs the global generator nor depends on it.
+    so that one process and several follow the same gradient, but for dropout. That is drawn from the seed, the update's
+    number and the process's: it neither disturbs the global generator nor depends on it.
 
     Args:
         model: a language model as `rnncourse.models.LanguageModel`; it is changed in place.
@@ -82,6 +83,8 @@ class Trainer:
         self.model, self.config, self.done = model, config, 0
         self.windows = batches(ids, config.T, config.B)
         self._width = config.B // parts
+        if config.deterministic:  # PyTorch asks for it before a GPU's first product
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         if config.precision != "float32":
             self._check_precision()
         decayed = [p for p in model.parameters() if p.ndim > 1]
@@ -104,7 +107,8 @@ class Trainer:
         """One update.
 
         Raises:
-            TrainingError: a loss or a gradient that is not finite; the weights are those before the update.
+            TrainingError: a loss or a gradient that is not finite; the weights are those before the update. Go on from
+                a checkpoint, since the carried state has moved.
         """
         config = self.config
         window = self.done % len(self.windows)
@@ -168,7 +172,7 @@ class Trainer:
     def _check_precision(self) -> None:
         ids = torch.zeros(1, 1, dtype=torch.long, device=self.device)
         try:
-            with self._autocast():
+            with self._randomness(), self._autocast():
                 self.model.loss(ids, ids, self.model.initial_state(1))[0].backward()
         except RuntimeError as error:
             raise TrainingError(
@@ -181,8 +185,12 @@ class Trainer:
     @contextmanager
     def _randomness(self) -> Iterator[None]:
         key = np.random.SeedSequence([self.config.seed, self.done, self.world.rank])
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
+        seed, on_gpu = int(key.generate_state(1, np.uint64)[0] >> 1), self.device.type == "cuda"
+        with torch.random.fork_rng([self.device] if on_gpu else []):
+            torch.default_generator.manual_seed(seed)
+            if on_gpu:
+                with torch.cuda.device(self.device):
+                    torch.cuda.manual_seed(seed)
             yield
 
     @contextmanager

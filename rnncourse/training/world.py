@@ -84,6 +84,15 @@ class World:
         return torch.cat(parts, dim)
 
 
+def _check_device(device: str | None) -> None:
+    if device is None or device == "cpu":
+        return
+    if device.partition(":")[0] != "cuda":
+        raise ValueError(f"device must be cpu, cuda or cuda:0 and so on, got {device!r}")
+    if not torch.cuda.is_available():
+        raise ValueError(f"device must be cpu where PyTorch finds no GPU, got {device!r}: `rnncourse doctor` says why")
+
+
 @contextmanager
 def join(device: str | None = None) -> Iterator[World]:
     """Find the other processes, where `torchrun` has started some; without it, this one is alone.
@@ -97,10 +106,12 @@ def join(device: str | None = None) -> Iterator[World]:
         The world that this process belongs to.
 
     Raises:
-        RuntimeError: a device that this PyTorch does not know, or another process that does not answer.
+        ValueError: a device that this PyTorch does not have.
+        RuntimeError: another process does not answer.
 
     Source: Li et al. (2020); chapter 32.
     """
+    _check_device(device)
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         yield World(device=torch.device(device) if device else _own_device())
         return

@@ -67,10 +67,11 @@ def test_time_becomes_updates():
     model, config = LanguageModelConfig(5, "rnn", 4, 4), TrainingConfig(steps=9, evaluations=3, T=5, B=4)
     threads = torch.get_num_threads()
     try:
-        few, _ = steps_for(0.0, model, config, train, validation, threads=(1,), world=World())
-        many, best = steps_for(1e6, model, config, train, validation, threads=(1, 2), world=World())
+        few, _, watched = steps_for(1e-6, model, config, train, validation, threads=(1,), world=World())
+        many, best, all_of_it = steps_for(1e6, model, config, train, validation, threads=(1, 2), world=World())
     finally:
         torch.set_num_threads(threads)
     assert few == 3, "one for each evaluation"
     assert many == EPOCHS * len(batches(train, 5, 4))
     assert best in (1, 2)
+    assert (watched, all_of_it) == (2, 100), "evaluations take a fifth of the time at most"

@@ -26,6 +26,7 @@ from rnncourse.training.checkpoint import CheckpointError, load, load_latest, pr
 from rnncourse.training.config import TrainingConfig  # noqa: E402
 from rnncourse.training.evaluate import evaluate  # noqa: E402
 from rnncourse.training.run import CHECKPOINT, Run, load_model, seed_model  # noqa: E402
+from rnncourse.training.trainer import TrainingError  # noqa: E402
 from rnncourse.training.world import World  # noqa: E402
 
 TEXT = "".join(np.random.default_rng(0).choice(list("abcde "), 900))
@@ -184,6 +185,28 @@ def test_patience(tmp_path):
     assert run.finished
     assert run.trainer.done == 20
     assert run.best == {"loss": 2.0, "step": 10}
+
+
+def test_a_validation_loss_that_is_not_finite_stops(tmp_path, monkeypatch):
+    run = make(tmp_path)
+    monkeypatch.setattr(module, "evaluate", lambda *_, **__: float("nan"))
+    with pytest.raises(TrainingError, match=r"the validation loss is nan after update 6. Try a learning rate of 0.005"):
+        run.go()
+
+
+def test_a_history_that_cannot_be_written(tmp_path, monkeypatch):
+    run = make(tmp_path)
+    (tmp_path / "history.json").mkdir()
+    with pytest.raises(CheckpointError, match=r"cannot write .*history.json"):
+        run.go()
+    assert load(tmp_path / CHECKPOINT).meta["done"] == 6
+    assert not list(tmp_path.glob(".history*"))
+
+
+def test_loading_leaves_the_global_generator(whole):
+    before = torch.get_rng_state()
+    load_model(whole[0])
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_checkpoints_by_the_clock(tmp_path):
