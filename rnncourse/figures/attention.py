@@ -1,0 +1,100 @@
+"""A plot of a Transformer's attention over a text: a small heat map for every head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rnncourse._checks import check_number
+from rnncourse.figures._characters import character_labels
+from rnncourse.figures.style import STYLE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_attention"]
+
+MOST = 16  # heads; of more, their mean
+COLUMNS = 8
+WIDTH, SIDE = 14.0, 2.0  # inches: the most of all maps in a row, the least of one
+LETTER = 0.1  # inches for a character
+
+
+def plot_attention(weights: np.ndarray, text: str, *, layer: int | None = None) -> Figure:
+    """Plot how much each head looks at each character while it reads a text, one heat map a head.
+
+    A row is the character that is read, a column one that it looks at. What gets no weight at all is left white: what
+    comes later, and what lies further back than a layer sees. All maps have one scale.
+
+    Args:
+        weights: of shape (L, N, T, T), as `rnncourse.models.TransformerLM.attention` returns.
+        text: the T characters that were read.
+        layer: one layer's heads alone, counted from 1, the lowest. None: those of all layers, a row of maps each; of
+            more than 16 heads in all, each layer's mean.
+
+    Raises:
+        TypeError: a layer that is no integer.
+        ValueError: weights of another shape, a layer that is not there.
+    """
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    weights = np.asarray(weights, dtype=np.float64)
+    T = len(text)
+    if weights.ndim != 4 or weights.shape[2:] != (T, T) or not weights.size:
+        raise ValueError(f"weights must have shape (L, N, {T}, {T}), none of them 0, got {weights.shape}")
+    maps = _maps(weights, layer)
+    columns = min(COLUMNS, weights.shape[1] if len(maps) % weights.shape[1] == 0 else len(maps))
+    rows = -(-len(maps) // columns)
+    side = max(SIDE, min(LETTER * T, WIDTH / columns))
+    labels = character_labels(text) if side >= LETTER * T else None
+    highest = max(float(values.max()) for _, values in maps)
+    with plt.rc_context(dict(STYLE)):
+        size = columns * side + 1.6, rows * (side + 0.3) + 0.5
+        figure, grid = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+        for ax, (title, values) in zip(grid.flat, maps, strict=False):
+            image = _draw(ax, values, highest, labels)
+            ax.set_title(title, fontsize=9)
+        for ax in grid.flat[len(maps) :]:
+            ax.remove()
+        unit = "" if labels else ", position from 1"
+        figure.supxlabel(f"looks at{unit}", fontsize=10)
+        figure.supylabel(f"read at{unit}", fontsize=10)
+        bar = figure.colorbar(image, ax=grid, pad=0.01, fraction=0.05, aspect=30)
+        bar.outline.set_visible(False)
+        bar.set_label("share of the attention; a row adds up to 1", fontsize=8)
+    return figure
+
+
+def _maps(weights: np.ndarray, layer: int | None) -> list[tuple[str, np.ndarray]]:
+    """Titles and values of the maps."""
+    L, N = weights.shape[:2]
+    if layer is not None and check_number("layer", layer, at_least=1, integer=True) > L:
+        raise ValueError(f"layer must be at most {L}, got {layer}")
+    if layer is None and L * N > MOST:
+        return [(f"layer {l + 1}, mean of {N} heads", weights[l].mean(0)) for l in range(L)]
+    layers = range(L) if layer is None else [layer - 1]
+    return [(f"layer {l + 1}, head {n + 1}", weights[l, n]) for l in layers for n in range(N)]
+
+
+def _draw(ax: Axes, values: np.ndarray, highest: float, labels: tuple[list[str], list[str]] | None) -> Any:
+    """One map, its characters counted from 1."""
+    import numpy as np
+
+    T = len(values)
+    box = (0.5, T + 0.5, T + 0.5, 0.5)
+    image = ax.imshow(
+        np.ma.masked_equal(values, 0), cmap="cividis", vmin=0, vmax=highest, interpolation="nearest", extent=box
+    )
+    if labels:
+        names, families = labels
+        ax.set_xticks(range(1, T + 1), names, family=families, fontsize=7)
+        ax.set_yticks(range(1, T + 1), names, family=families, fontsize=7)
+        for tick in ax.get_xticklabels():
+            tick.set_rotation(90 if len(tick.get_text()) > 1 else 0)
+    ax.tick_params(length=0)
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return image
