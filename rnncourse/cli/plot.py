@@ -9,7 +9,6 @@ from rnncourse.cli._complete import run_folders
 if TYPE_CHECKING:
     import numpy as np
     import typer
-
     from matplotlib.figure import Figure
 
     from rnncourse.models import LanguageModel

@@ -53,15 +53,18 @@ def plot_attention(weights: np.ndarray, text: str, *, layer: int | None = None) 
     with plt.rc_context(dict(STYLE)):
         size = columns * side + 1.6, rows * (side + 0.3) + 0.5
         figure, grid = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
-        for ax, (title, values) in zip(grid.flat, maps, strict=False):
+        used, spare = grid.flat[: len(maps)], grid.flat[len(maps) :]
+        for ax, (title, values) in zip(used, maps, strict=True):
             image = _draw(ax, values, highest, labels)
             ax.set_title(title, fontsize=9)
-        for ax in grid.flat[len(maps) :]:
+        for ax in used[-columns:]:  # the lowest of each column, which may stand above a spare one
+            ax.tick_params(labelbottom=True)
+        for ax in spare:
             ax.remove()
         unit = "" if labels else ", position from 1"
         figure.supxlabel(f"looks at{unit}", fontsize=10)
         figure.supylabel(f"read at{unit}", fontsize=10)
-        bar = figure.colorbar(image, ax=grid, pad=0.01, fraction=0.05, aspect=30)
+        bar = figure.colorbar(image, ax=list(used), pad=0.01, fraction=0.05, aspect=30)
         bar.outline.set_visible(False)
         bar.set_label("share of the attention; a row adds up to 1", fontsize=8)
     return figure
@@ -93,6 +96,8 @@ def _draw(ax: Axes, values: np.ndarray, highest: float, labels: tuple[list[str],
         ax.set_yticks(range(1, T + 1), names, family=families, fontsize=7)
         for tick in ax.get_xticklabels():
             tick.set_rotation(90 if len(tick.get_text()) > 1 else 0)
+        for tick in ax.get_yticklabels():
+            tick.set_verticalalignment("center")  # of the sign itself: that of a space lies below the line
     ax.tick_params(length=0)
     ax.grid(False)
     for spine in ax.spines.values():
