@@ -28,7 +28,7 @@ def plot_attention(weights: np.ndarray, text: str, *, layer: int | None = None) 
     """Plot how much each head looks at each character while it reads a text, one heat map a head.
 
     A row is the character that is read, a column one that it looks at. What gets no weight at all is left white: what
-    comes later, and what lies further back than a layer sees. All maps have one scale.
+    comes later, and what lies further back than a layer sees. All maps have one scale, from 0 to 1.
 
     Args:
         weights: of shape (L, N, T, T), as `rnncourse.models.TransformerLM.attention` returns.
@@ -51,13 +51,12 @@ def plot_attention(weights: np.ndarray, text: str, *, layer: int | None = None) 
     rows, columns = _grid(len(maps), *weights.shape[:2])
     side = max(SIDE, min(LETTER * T, WIDTH / columns))
     labels = character_labels(text) if side >= LETTER * T else None
-    highest = max(float(values.max()) for _, values in maps)
     with plt.rc_context(dict(STYLE)):
         size = columns * side + 1.6, rows * (side + 0.3) + 0.5
         figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False)
         used = list(grid.flat[: len(maps)])
         for k, (ax, (title, values)) in enumerate(zip(used, maps, strict=True)):
-            image = _draw(ax, values, highest)
+            image = _draw(ax, values)
             ax.set_title(title, fontsize=9)
             _label(ax.xaxis, k + columns >= len(maps), labels)  # the lowest of each column
             _label(ax.yaxis, k % columns == 0, labels)
@@ -91,12 +90,12 @@ def _grid(maps: int, L: int, N: int) -> tuple[int, int]:
     return rows, math.ceil(maps / rows)
 
 
-def _draw(ax: Axes, values: np.ndarray, highest: float) -> AxesImage:
+def _draw(ax: Axes, values: np.ndarray) -> AxesImage:
     """One map, its characters counted from 1."""
     import numpy as np
 
     end = len(values) + 0.5
-    options = {"vmin": 0, "vmax": highest, "interpolation": "nearest", "extent": (0.5, end, end, 0.5)}
+    options = {"vmin": 0, "vmax": 1, "interpolation": "nearest", "extent": (0.5, end, end, 0.5)}
     image = ax.imshow(np.ma.masked_equal(values, 0), cmap="cividis", **options)
     ax.tick_params(length=0)
     ax.grid(False)
