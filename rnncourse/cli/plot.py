@@ -77,7 +77,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             int | None, typer.Option(help="From 1, the lowest (default: the highest; of attention, all).", min=1)
         ] = None,
     ) -> None:
-        """Draw a run's curves, or its gates, states or attention over a text."""
+        """Draw a run's curves, gates, states or attention."""
         import torch
 
         from rnncourse.cli._output import PICTURES, check_output, use_no_screen, write_picture
