@@ -88,6 +88,13 @@ def test_units_are_ordered_by_one_part():
     assert figure.axes[1].get_xlabel().endswith("units by their mean $f$, the largest on top")
 
 
+def test_titles():
+    parts = {"z": np.zeros((2, 1)), "n": np.zeros((2, 1))}
+    figure = figures.plot_units_by_text(parts, "ab", by="z", titles={"z": "another"})
+    titles = [ax.get_title(loc="left") or ax.get_title() for ax in figure.axes[:2]]
+    assert titles == ["another", "candidate $n$: what would come in"]
+
+
 def test_what_is_refused():
     with pytest.raises(ValueError, match=r"values must have shape \(3, H\), got \(2, 4\)"):
         figures.plot_activations(np.zeros((2, 4)), "abc")

@@ -4,6 +4,9 @@ A diagram is made by ``draw_something(...) -> figure``, a plot by ``plot_somethi
 matplotlib is imported on use.
 """
 
+from rnncourse.figures.attention import (
+    plot_attention,
+)
 from rnncourse.figures.diagrams import (
     draw_backward_graph,
     draw_batch_axes,
@@ -79,6 +82,7 @@ __all__ = [
     "draw_two_feedbacks",
     "draw_two_paths",
     "plot_activations",
+    "plot_attention",
     "plot_capacity",
     "plot_kept_by_lag",
     "plot_lags_by_depth",

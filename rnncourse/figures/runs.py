@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from rnncourse.figures._characters import character_labels
 from rnncourse.figures.style import LINESTYLES, MUTED, SEQUENCE, STYLE, axes
 
 if TYPE_CHECKING:
@@ -16,8 +18,6 @@ __all__ = ["plot_activations", "plot_run", "plot_runs", "plot_units_by_text"]
 
 History = Sequence[Mapping[str, float]]
 
-_SHOWN = {"\n": "\u21b5", " ": "\u2423", "\t": "\u21e5"}
-_FONTS = ("DejaVu Sans Mono", "Noto Sans Mono CJK SC", "Noto Sans CJK SC", "Noto Sans CJK JP", "Arial Unicode MS")
 _TITLES = {
     "i": "input gate $i$: how much is written",
     "f": "forget gate $f$: how much of the cell stays",
@@ -85,7 +85,9 @@ def plot_runs(histories: Mapping[str, History]) -> Figure:
     return figure
 
 
-def plot_activations(values: np.ndarray, text: str, ax: Axes | None = None, *, name: str = "h") -> Axes:
+def plot_activations(
+    values: np.ndarray, text: str, ax: Axes | None = None, *, name: str = "h", title: str | None = None
+) -> Axes:
     """Plot units over a text as a heat map: one column a character, one row a unit, in the order given.
 
     Gates go from 0 (dark) to 1 (light); candidates and states from violet (negative) over white to orange.
@@ -95,6 +97,7 @@ def plot_activations(values: np.ndarray, text: str, ax: Axes | None = None, *, n
         text: the T characters that were read.
         ax: axes to draw on, or None for a new figure.
         name: what the values are: "i", "f", "g", "o", "r", "z", "n", "h" or "c".
+        title: None: what the name means in an LSTM or a GRU.
 
     Raises:
         ValueError: not one row of values for each character.
@@ -112,11 +115,11 @@ def plot_activations(values: np.ndarray, text: str, ax: Axes | None = None, *, n
     bar = ax.figure.colorbar(image, ax=ax, pad=0.01, fraction=0.05)
     bar.outline.set_visible(False)
     bar.set_label("0 shut, 1 open" if is_gate else "value", fontsize=8)
-    labels, families = _labels(text)
+    labels, families = character_labels(text)
     ax.set_xticks(range(len(text)), labels, family=families, fontsize=8)
     for tick in ax.get_xticklabels():
         tick.set_rotation(90 if len(tick.get_text()) > 1 else 0)
-    ax.set_title(_TITLES[name])
+    ax.set_title(title or _TITLES[name])
     ax.set_ylabel("unit")
     ax.set_yticks([])
     ax.tick_params(length=0)
@@ -126,13 +129,16 @@ def plot_activations(values: np.ndarray, text: str, ax: Axes | None = None, *, n
     return ax
 
 
-def plot_units_by_text(parts: Mapping[str, np.ndarray], text: str, *, by: str) -> Figure:
+def plot_units_by_text(
+    parts: Mapping[str, np.ndarray], text: str, *, by: str, titles: Mapping[str, str] = MappingProxyType({})
+) -> Figure:
     """Plot gates, or states, over a text, one heat map below the other, every one with its units in the same order.
 
     Args:
         parts: for each name that `plot_activations` knows, values of shape (T, H).
         text: the T characters that were read.
         by: the part whose mean over the text orders the units: the largest is on top.
+        titles: of parts that mean something else than in an LSTM or a GRU.
 
     Raises:
         ValueError: `by` is not among the parts, or values of a wrong shape.
@@ -146,29 +152,13 @@ def plot_units_by_text(parts: Mapping[str, np.ndarray], text: str, *, by: str) -
     with plt.rc_context(dict(STYLE)):
         figure, rows = plt.subplots(len(parts), 1, figsize=_size(len(text), len(parts)), squeeze=False)
         for ax, (name, values) in zip(rows[:, 0], parts.items(), strict=True):
-            plot_activations(np.asarray(values)[:, order], text, ax, name=name)
+            plot_activations(np.asarray(values)[:, order], text, ax, name=name, title=titles.get(name))
         rows[-1, 0].set_xlabel(f"what is read, one character a column; units by their mean ${by}$, the largest on top")
     return figure
 
 
 def _size(T: int, parts: int) -> tuple[float, float]:
     return max(6.4, 0.15 * T + 1.2), 2.0 * parts + 0.5
-
-
-def _labels(text: str) -> tuple[list[str], list[str]]:
-    """A tick label for each character, its code point where no font here has it; and the fonts."""
-    from matplotlib import font_manager, ft2font
-
-    installed = {font.name: font.fname for font in font_manager.fontManager.ttflist}
-    families = [name for name in _FONTS if name in installed]
-    fonts = [ft2font.FT2Font(installed[name]) for name in families]
-
-    def label(character: str) -> str:
-        shown = _SHOWN.get(character, character)
-        visible = shown.isprintable() and any(font.get_char_index(ord(shown)) for font in fonts)
-        return shown if visible else f"{ord(character):04X}"
-
-    return [label(character) for character in text], families
 
 
 def _check_rows(name: str, rows: Sequence[Any]) -> None:

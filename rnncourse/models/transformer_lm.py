@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import nn as cells
+from ._tensors import check_id_tensor
 from .interface import select_batch
 from .readout import make_readout, read_out, readout_loss
 from .transformer_config import TransformerLMConfig
@@ -157,6 +158,40 @@ class TransformerLM(nn.Module):
         output, state = self._read(ids, state)
         return readout_loss(self.readout, output, targets), state
 
+    @torch.no_grad()
+    def attention(self, ids: Tensor) -> Tensor:
+        r"""How much every head looks at each symbol of a text that is read from its beginning.
+
+        .. math::
+            \alpha_{lnts} = \mathrm{softmax}_s \Bigl( \frac{q_{lnt} \cdot k_{lns}}{\sqrt{D}} \Bigr), \qquad
+            t - C < s \le t, \qquad \sum_s \alpha_{lnts} = 1
+
+        Without dropout, whatever mode the model is in; the mode stays.
+
+        Args:
+            ids: the text, int64 of shape (T,), T at least 1. L N T^2 numbers and more are held at once.
+
+        Returns:
+            The weights, of shape (L, N, T, T): entry [l, n, t, s] says how much head n of layer l, reading symbol t,
+            takes of symbol s. It is 0 for a symbol that comes later or lies C or more back.
+
+        Raises:
+            TypeError: `ids` is not an int64 tensor.
+            ValueError: another shape, no symbol, or one out of range.
+        """
+        check_id_tensor("ids", ids, ("T",), self.vocab_size)
+        if not len(ids):
+            raise ValueError("ids must hold at least 1 symbol, got 0")
+        modes = [(module, module.training) for module in self.modules()]
+        self.eval()
+        try:
+            weights: list[Tensor] = []
+            self._read_piece(ids[:, None], self.initial_state(1), weights)
+        finally:
+            for module, mode in modes:
+                module.training = mode
+        return torch.stack([layer[0, :, :, self.config.context - 1 :] for layer in weights])  # without the empty past
+
     def select(self, state: State, index: Tensor) -> State:
         """The state of some of the texts, in another order or repeatedly.
 
@@ -178,7 +213,8 @@ class TransformerLM(nn.Module):
             outputs.append(output)
         return torch.cat(outputs), state
 
-    def _read_piece(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+    def _read_piece(self, ids: Tensor, state: State, weights: list[Tensor] | None = None) -> tuple[Tensor, State]:
+        """Read at once; each layer's attention weights are appended to `weights`, if there is such a list."""
         T, C = len(ids), self.config.context
         k, v, count = state
         known = torch.arange(C - 1, device=ids.device)[:, None] >= C - 1 - count[0]  # the latest stand last
@@ -188,7 +224,9 @@ class TransformerLM(nn.Module):
             x = self.positions(x, (count[0] + torch.arange(T, device=ids.device)[:, None]) % C)
         x, kept = self.dropout(x), []
         for block, past in zip(self.blocks, map(cells.KeyValue, k, v), strict=True):
-            x, now, _ = block(x, causal=True, window=C, mask=mask, past=past)
+            x, now, alpha = block(x, causal=True, window=C, mask=mask, past=past, need_weights=weights is not None)
+            if weights is not None:
+                weights.append(alpha)
             kept.append((now.k[T:], now.v[T:]))
         k, v = (torch.stack(parts) for parts in zip(*kept, strict=True))
         return self.norm(x), (k, v, count + T)

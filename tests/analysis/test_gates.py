@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from rnncourse.analysis import gate_values
-from rnncourse.reference import init_gru, init_lstm
+from rnncourse.reference import init_gru, init_lstm, init_mingru, init_minlstm
 from tests.tolerances import FLOAT64, assert_close
 
 
 def stack(cell, rng, I, H, layers):
     params = {}
     for k in range(layers):
-        init = {"lstm": init_lstm, "gru": init_gru}[cell]
+        init = {"lstm": init_lstm, "gru": init_gru, "mingru": init_mingru, "minlstm": init_minlstm}[cell]
         for name, value in init(rng, I if k == 0 else H, H).items():
             params[name.replace("_l0", f"_l{k}")] = 3 * value  # gates that open and close
     return params
@@ -44,6 +44,42 @@ def test_the_gates_make_torchs_output(cell, T, B, I, H, layers):
                 h = gates["z"][t] * h + (1 - gates["z"][t]) * gates["n"][t]
             made.append(h)
         assert_close(np.array(made), output, FLOAT64, f"layer {k}")
+
+
+@pytest.mark.parametrize("T, B, I, H, layers", [(5, 3, 2, 4, 3), (1, 1, 1, 1, 1), (7, 2, 3, 1, 2)])
+@pytest.mark.parametrize("cell", ["mingru", "minlstm"])
+def test_gates_of_minimal_networks(cell, T, B, I, H, layers):
+    """By the equations, from what `rnncourse.nn` has in the layer below; with them alone its states follow."""
+    torch = pytest.importorskip("torch")
+    from rnncourse import nn
+
+    rng = np.random.default_rng(T)
+    params, x = stack(cell, rng, I, H, layers), rng.normal(size=(T, B, I))
+    module = {"mingru": nn.MinGRU, "minlstm": nn.MinLSTM}[cell]
+    found, below = gate_values(cell, x, params), x
+    assert len(found) == layers
+    for k, gates in enumerate(found):
+        a = below @ params[f"weight_ih_l{k}"].T + params[f"bias_ih_l{k}"]
+        if cell == "mingru":
+            z, n = 1 / (1 + np.exp(-a[..., :H])), a[..., H:]
+            expected = {"z": z, "n": n}
+        else:
+            i, f = 1 / (1 + np.exp(-a[..., :H])), 1 / (1 + np.exp(-a[..., H : 2 * H]))
+            expected = {"i": i / (f + i), "f": f / (f + i), "g": a[..., 2 * H :]}
+        assert list(gates) == list(expected)
+        for name, value in expected.items():
+            assert_close(gates[name], value, FLOAT64, f"{name} of layer {k}")
+        h, made = np.zeros((B, H)), []
+        for t in range(T):
+            if cell == "mingru":
+                h = (1 - gates["z"][t]) * h + gates["z"][t] * gates["n"][t]
+            else:
+                h = gates["f"][t] * h + gates["i"][t] * gates["g"][t]
+            made.append(h)
+        net = module(I, H, k + 1, dtype=torch.float64)
+        net.load_state_dict({name: torch.from_numpy(v) for name, v in params.items() if int(name[-1]) <= k})
+        below = net(torch.from_numpy(x))[0].detach().numpy()
+        assert_close(np.array(made), below, FLOAT64, f"layer {k}")
 
 
 @pytest.mark.parametrize("cell, names", [("lstm", "ifgo"), ("gru", "rzn")])
@@ -75,9 +111,12 @@ def test_each_gate_by_its_equation(cell, names):
 def test_what_is_refused():
     rng = np.random.default_rng(0)
     params, x = stack("gru", rng, 3, 2, 1), rng.normal(size=(4, 1, 3))
-    with pytest.raises(ValueError, match="cell must be one of 'lstm', 'gru', got 'rnn'"):
+    with pytest.raises(ValueError, match="cell must be one of 'lstm', 'gru', 'mingru', 'minlstm', got 'rnn'"):
         gate_values("rnn", x, params)
     with pytest.raises(ValueError, match="weight_ih_l0"):
         gate_values("lstm", x, params)
+    for cell in ("gru", "mingru"):
+        with pytest.raises(ValueError, match=r"params .*weight_ih_l0"):
+            gate_values(cell, x, {"bias_ih_l0": params["bias_ih_l0"]})
     with pytest.raises(ValueError, match=r"x must have shape \(T, B, input_size\)"):
         gate_values("gru", x[:, 0], params)

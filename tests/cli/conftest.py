@@ -17,6 +17,13 @@ RUNS = {
     "lstm": ("one", ["--cell", "lstm", "--hidden-size", "7", "--num-layers", "2", "--steps", "4", "--ngram", "3"]),
     "gru": ("one", ["--cell", "gru", "--hidden-size", "5", "--steps", "6", "--ngram", "3"]),
     "rnn": ("one", ["--cell", "rnn", "--hidden-size", "4", "--steps", "2", "--ngram", "0"]),
+    "mingru": ("one", ["--cell", "mingru", "--hidden-size", "5", "--num-layers", "2", "--steps", "2", "--ngram", "0"]),
+    "minlstm": ("one", ["--cell", "minlstm", "--hidden-size", "4", "--steps", "2", "--ngram", "0"]),
+    "transformer": (
+        "one",
+        ["--cell", "transformer", "--embedding-size", "8", "--num-heads", "2", "--num-layers", "3", "--context", "5"]
+        + ["--steps", "3", "--ngram", "3"],
+    ),
     "other": ("other", ["--cell", "gru", "--hidden-size", "5", "--steps", "2", "--ngram", "0"]),
     "shorter": ("one", ["--cell", "gru", "--hidden-size", "5", "--steps", "2", "--ngram", "0", "--validation", "0.2"]),
 }
@@ -45,7 +52,7 @@ def trained(tmp_path_factory) -> Path:
     os.chdir(folder)
     try:
         for name, (text, options) in RUNS.items():
-            options = [*options, "--evaluations", "2", "--threads", "1", "--embedding-size", "3"]
+            options = ["--evaluations", "2", "--threads", "1", "--embedding-size", "3", *options]
             done = invoke("train", f"{text}.txt", "--output", name, *options)
             assert done.exit_code == 0, done.output
     finally:

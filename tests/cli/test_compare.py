@@ -42,13 +42,18 @@ def measured(*arguments):
 
 @pytest.mark.parametrize("network", [[], ["--network"]], ids=["with counts", "network"])
 def test_it_measures_as_evaluate_does(runs, network):
-    rows, said = table("lstm", "gru", "rnn", *network)
+    rows, said = table("lstm", "gru", "rnn", "transformer", *network)
     for row in rows:
         assert row["nats"] == pytest.approx(measured(row["run"], *network), abs=1e-4)
         assert f"{row['nats']:.4f}" in said
         assert row["bits"] == pytest.approx(row["nats"] / math.log(2), rel=1e-5)
         assert row["perplexity"] == pytest.approx(math.exp(row["nats"]), rel=1e-5)
-    assert [(row["cell"], row["updates"]) for row in rows] == [("lstm", 4), ("gru", 6), ("rnn", 2)]
+    assert [(row["cell"], row["updates"]) for row in rows] == [
+        ("lstm", 4),
+        ("gru", 6),
+        ("rnn", 2),
+        ("transformer", 3),
+    ]
     for row in rows:
         model, _, checkpoint = load_model(runs / row["run"])
         assert row["parameters"] == sum(p.numel() for p in model.parameters())
@@ -71,6 +76,19 @@ def test_the_difference_is_paired(runs):
         assert row["standard_error"] == pytest.approx(abs(halves[0] - halves[1]) / 2, rel=1e-4)
         assert f"{row['difference']:+.4f} ± {row['standard_error']:.4f}" in said
     assert "over blocks of 1,000 symbols" in said
+
+
+@pytest.mark.parametrize("pair", [("lstm", "transformer"), ("transformer", "lstm")], ids="-".join)
+def test_a_transformer_beside_an_lstm(runs, pair):
+    """Either may be the first, with the paired difference and the curves."""
+    rows, _ = table(*pair, "--network")
+    text = load_text(str(runs / "one.txt")).validation
+    one, two = (losses(load_model, runs / name, text) for name in pair)
+    assert [row["nats"] for row in rows] == pytest.approx([statistics.fmean(one), statistics.fmean(two)], rel=1e-4)
+    assert rows[1]["difference"] == pytest.approx(statistics.fmean(two) - statistics.fmean(one), rel=1e-3)
+    assert rows[1]["standard_error"] is not None
+    assert invoke("compare", *pair, "--network", "--output", "c.png").exit_code == 0
+    assert (runs / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_other_symbols_are_compared_by_the_character(runs):

@@ -32,6 +32,10 @@ def by_hand(cell, model, ids, layer):
     xs = [weights["embedding.weight"][i] for i in ids]
     H = model.config.hidden_size
     for k in range(layer + 1):
+        if cell.startswith("min"):
+            gates, states = minimal_by_hand(cell, weights[f"rnn.weight_ih_l{k}"], weights[f"rnn.bias_ih_l{k}"], xs, H)
+            xs = [state["h"] for state in states]
+            continue
         W_ih, W_hh, b_ih, b_hh = (
             weights[f"rnn.{name}_l{k}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
@@ -62,7 +66,27 @@ def by_hand(cell, model, ids, layer):
     return tuple({name: np.array([step[name] for step in part]) for name in part[0]} for part in (gates, states))
 
 
-@pytest.mark.parametrize("cell, layer", [("lstm", 0), ("lstm", 1), ("gru", 0)])
+def minimal_by_hand(cell, W, b, xs, H):
+    """The same of one layer of a minimal network, whose gates look at the input alone."""
+    h, gates, states = [0.0] * H, [], []
+    for x in xs:
+        a = [sum(w * e for w, e in zip(row, x, strict=True)) + c for row, c in zip(W, b, strict=True)]
+        if cell == "mingru":
+            z, n = [sigmoid(e) for e in a[:H]], a[H:]
+            h = [(1 - z[j]) * h[j] + z[j] * n[j] for j in range(H)]
+            gates.append({"z": z, "n": n})
+        else:
+            i, f, g = [sigmoid(e) for e in a[:H]], [sigmoid(e) for e in a[H : 2 * H]], a[2 * H :]
+            i, f = ([part[j] / (f[j] + i[j]) for j in range(H)] for part in (i, f))
+            h = [f[j] * h[j] + i[j] * g[j] for j in range(H)]
+            gates.append({"i": i, "f": f, "g": g})
+        states.append({"h": h})
+    return gates, states
+
+
+@pytest.mark.parametrize(
+    "cell, layer", [("lstm", 0), ("lstm", 1), ("gru", 0), ("mingru", 0), ("mingru", 1), ("minlstm", 0)]
+)
 def test_gates_and_states_are_the_networks(trained, cell, layer):
     model, vocabulary, _ = load_model(trained / cell)
     ids = vocabulary.encode("de cab\nabc")
@@ -84,7 +108,15 @@ def test_states_of_a_plain_network(trained):
 
 
 @pytest.mark.parametrize(
-    "run, what, options", [("lstm", "loss", []), ("lstm", "gates", ["--prompt", "a b"]), ("gru", "states", [])]
+    "run, what, options",
+    [
+        ("lstm", "loss", []),
+        ("lstm", "gates", ["--prompt", "a b"]),
+        ("gru", "states", []),
+        ("minlstm", "states", ["--prompt", "a b"]),
+        ("transformer", "loss", []),
+        ("transformer", "attention", []),
+    ],
 )
 def test_pictures(runs, run, what, options):
     done = invoke("plot", run, "--what", what, *options)
@@ -94,10 +126,11 @@ def test_pictures(runs, run, what, options):
 
 
 def test_the_layer_and_the_prompt_that_are_drawn(runs, monkeypatch):
-    drawn = []
+    drawn, titled = [], []
 
-    def spy(parts, text, *, by):
+    def spy(parts, text, *, by, titles=None):
         drawn.append((parts, text, by))
+        titled.append(titles)
         return plt.figure(figsize=(1, 1))
 
     monkeypatch.setattr("rnncourse.figures.plot_units_by_text", spy)
@@ -111,8 +144,37 @@ def test_the_layer_and_the_prompt_that_are_drawn(runs, monkeypatch):
     invoke("plot", "gru", "--what", "states")
     validation = (runs / "one.txt").read_text()[18_900:]
     assert [(text, by) for _, text, by in drawn] == [(validation[:64], "z"), (validation[:64], "h")]
+    assert titled[-2:] == [{}, None]
+    for run, by, name, said in (
+        ("mingru", "z", "z", "how much of the candidate comes in"),
+        ("minlstm", "f", "f", "how much of the state stays"),
+    ):
+        assert invoke("plot", run, "--what", "gates", "--prompt", "ab").exit_code == 0
+        assert drawn[-1][1:] == ("ab", by)
+        assert said in titled[-1][name]
     invoke("plot", "shorter", "--what", "states")  # it held out more
     assert drawn[-1][1] == (runs / "one.txt").read_text()[16_800:][:64]
+
+
+def test_the_attention_that_is_drawn(runs, monkeypatch):
+    drawn = []
+
+    def spy(weights, text, *, layer):
+        drawn.append((weights, text, layer))
+        return plt.figure(figsize=(1, 1))
+
+    monkeypatch.setattr("rnncourse.figures.plot_attention", spy)
+    model, vocabulary, _ = load_model(runs / "transformer")
+    prompts = ["de cab\nabc", "a", "ab" * 100]
+    for prompt, layer in zip(prompts, (2, None, 3), strict=True):
+        options = [] if layer is None else ["--layer", layer]
+        done = invoke("plot", "transformer", "--what", "attention", "--prompt", prompt, *options)
+        assert done.exit_code == 0, done.output
+        weights, text, got = drawn.pop()
+        assert (weights.shape, text, got) == ((3, 2, len(prompt), len(prompt)), prompt, layer)
+        np.testing.assert_array_equal(weights, model.attention(torch.from_numpy(vocabulary.encode(prompt))))
+    invoke("plot", "transformer", "--what", "attention")
+    assert drawn[0][1] == (runs / "one.txt").read_text()[18_900:][:32]
 
 
 def test_unknown_characters_are_told(runs):
@@ -125,15 +187,28 @@ def test_unknown_characters_are_told(runs):
 def test_what_does_not_go(runs):
     assert "--prompt must have 1 to 400 characters, got 0" in refused("plot", "gru", "--what", "gates", "--prompt", "")
     assert "got 401" in refused("plot", "gru", "--what", "states", "--prompt", "a" * 401)
-    assert "go with --what gates or --what states" in refused("plot", "gru", "--prompt", "a")
-    assert "needs an LSTM or a GRU, and rnn has the cell 'rnn'" in refused("plot", "rnn", "--what", "gates")
+    assert "go with --what gates, states or attention" in refused("plot", "gru", "--prompt", "a")
+    for what, run, needs in (
+        ("gates", "rnn", "an LSTM, a GRU or a minimal form of them"),
+        ("gates", "transformer", "an LSTM, a GRU or a minimal form of them"),
+        ("states", "transformer", "a recurrent network"),
+        ("attention", "lstm", "a Transformer"),
+    ):
+        said = refused("plot", run, "--what", what, "--prompt", "ab")
+        assert f"--what {what} needs {needs}, and {run} has the cell '{run}'" in said
     assert "--layer must be at most 2, the layers of lstm, got 3" in refused(
         "plot", "lstm", "--what", "gates", "--layer", 3
+    )
+    assert "--layer must be at most 3, the layers of transformer, got 4" in refused(
+        "plot", "transformer", "--what", "attention", "--layer", 4
+    )
+    assert "--prompt must have 1 to 200 characters, got 201" in refused(
+        "plot", "transformer", "--what", "attention", "--prompt", "a" * 201
     )
     assert "there is no checkpoint" in refused("plot", "nothing")
     assert "must end in .png or .svg" in refused("plot", "gru", "--output", "g.jpg")
     assert "must lie in an existing folder" in refused("plot", "gru", "--output", "none/g.png")
-    assert "attention" in refused("plot", "gru", "--what", "attention")
+    assert "'states', 'attention'" in refused("plot", "gru", "--what", "weights").replace("\u2502 ", "")
 
 
 def test_without_the_text_a_prompt_is_asked_for(runs, trained):
