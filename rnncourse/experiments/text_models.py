@@ -6,8 +6,8 @@ Question
 
 Runs
     characters   tiny Shakespeare, 60 seconds
-    words        the State of the Union addresses, words, 300 seconds
-    subwords     tiny Shakespeare, 1,024 byte pairs, 180 seconds
+    words        the State of the Union addresses, words, 180 seconds
+    subwords     tiny Shakespeare, 1,024 byte pairs, 120 seconds
     Each is `rnncourse.training.session.begin`, `Run.go` and `finish`, which is what the command `train` does; apart
     from text, unit, size and time all is the default. The time holds reading the text, counting, the trial that turns
     seconds into updates, the updates and the evaluations; the closing measurements come after it.
@@ -72,10 +72,10 @@ def settings(quick: bool) -> dict[str, Any]:
         return {"words": {"orders": [1, 2], "begin": {**text, **small}}}
     return {
         "characters": {"orders": [5, 6, 7, 8], "begin": {"text": "shakespeare", "seconds": 60.0}},
-        "words": {"orders": [2, 3, 4, 5], "begin": {"text": "state_union", "unit": "words", "seconds": 300.0}},
+        "words": {"orders": [2, 3, 4, 5], "begin": {"text": "state_union", "unit": "words", "seconds": 180.0}},
         "subwords": {
             "orders": [3, 4, 5, 6],
-            "begin": {"text": "shakespeare", "unit": "subwords", "size": 1024, "seconds": 180.0},
+            "begin": {"text": "shakespeare", "unit": "subwords", "size": 1024, "seconds": 120.0},
         },
     }
 
