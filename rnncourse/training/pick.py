@@ -22,7 +22,8 @@ __all__ = ["Fits", "pick", "steps_for"]
 WIDTHS = ((20_000, 64), (200_000, 128), (5_000_000, 256))  # symbols of text, hidden units
 TRIAL = 16  # updates timed before training
 READ = 20_000  # validation symbols read in the trial
-EVALUATING = 0.2  # of the time, at most
+EVALUATING = 0.2  # of the time, at most, unless it is too short for
+LEAST = 1000  # validation symbols
 MANY = 2000  # symbols, from which an adaptive softmax pays
 EPOCHS = 40  # times that a text is read at most; after that, a longer training only learns it by heart
 
@@ -132,7 +133,7 @@ def steps_for(
 
     Returns:
         The number of updates, at least `config.evaluations`, at most `EPOCHS` epochs; the number of threads that is the
-        fastest; and how many validation symbols can be read in a fifth of the time by all evaluations together.
+        fastest; and how many validation symbols can be read in a fifth of the time by all evaluations together, at least 1,000.
     """
     start = time.perf_counter()
     trainer = Trainer(seed_model(model, config.seed).to(world.device), train, replace(config, steps=10**6), world)
@@ -146,7 +147,7 @@ def steps_for(
         costs[n] = update, reading / len(part)
     best = min(costs, key=lambda n: costs[n][0])
     update, reading = costs[best]
-    watched = min(len(validation), max(2, int(EVALUATING * seconds / (config.evaluations * reading))))
+    watched = min(len(validation), max(LEAST, int(EVALUATING * seconds / (config.evaluations * reading))))
     left = seconds - (time.perf_counter() - start) - config.evaluations * watched * reading
     updates = max(config.evaluations, min(int(left / update), EPOCHS * len(trainer.windows)))
     fits = Fits(*(int(value) for value in world.agree(updates, best, watched)))

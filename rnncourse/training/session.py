@@ -87,7 +87,10 @@ def begin(
         check_number("seconds", seconds, above=0)
         if steps is not None:
             raise ValueError(f"seconds must not be given together with steps, got {seconds:g} and {steps}")
-    _claim(folder, overwrite, world)
+    if not overwrite and any(path.exists() for path in _checkpoints(folder)):
+        raise CheckpointError(
+            f"{folder} holds a run: go on with --resume, begin anew with --overwrite, or name another --output"
+        )
     corpus = load_corpus(text, unit=unit, size=size, validation=validation)
     V = len(corpus.vocabulary)
     apart = set_apart(corpus.train) if ngram and len(corpus.train) >= SHORT else None
@@ -107,6 +110,10 @@ def begin(
     if apart:
         kept = len(apart.held_out)
         say(f"  ngram = {ngram}: counts are mixed in; their weight is found on {kept:,} {unit} kept apart")
+    if world.first:  # now, not after a minute of training
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     watched = min(len(corpus.validation), MEASURED)
     if steps is None:
         budget = 60.0 if seconds is None else seconds
@@ -132,6 +139,9 @@ def begin(
     }
     net = seed_model(model, config.seed).to(world.device)
     say(f"  {sum(p.numel() for p in net.parameters()):,} parameters")
+    if world.first:  # what is left of a run that is given up
+        for path in (*_checkpoints(folder), folder / COMPANION, folder / "history.json", folder / "history.csv"):
+            path.unlink(missing_ok=True)
     return Run(folder, said, corpus.vocabulary, train, corpus.validation[:watched], net, config, world)
 
 
@@ -208,20 +218,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _claim(folder: Path, overwrite: bool, world: World) -> None:
-    """Make the folder, see that it can be written, and clear away a run that is given up."""
-    kept = [path for path in (folder / CHECKPOINT, previous(folder / CHECKPOINT)) if path.exists()]
-    if kept and not overwrite:
-        raise CheckpointError(
-            f"{folder} holds a run: go on with --resume, begin anew with --overwrite, or name another --output"
-        )
-    if not world.first:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-    for path in (*kept, folder / COMPANION, folder / "history.json", folder / "history.csv"):
-        path.unlink(missing_ok=True)
+def _checkpoints(folder: Path) -> tuple[Path, Path]:
+    return folder / CHECKPOINT, previous(folder / CHECKPOINT)
 
 
 def _configured(vocab_size: int, chosen: dict[str, Any], steps: int | None) -> tuple[Any, TrainingConfig]:

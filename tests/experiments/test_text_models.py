@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from rnncourse import results
 from rnncourse.experiments import text_models
 from rnncourse.experiments._run import run
 
@@ -53,3 +54,15 @@ def test_interval() -> None:
     # From a table: t = 4.303; by hand: s = 1.5275.
     low, high = text_models.interval([1.0, 2.0, 4.0])
     assert (low, high) == pytest.approx((7 / 3 - 3.7946, 7 / 3 + 3.7946), abs=1e-3)
+
+
+def test_the_recorded_conclusion_follows_from_its_seeds() -> None:
+    record = results.load("text_models")
+    assert len(record["seeds"]) == text_models.SEEDS
+    assert record["settings"] == text_models.settings(quick=False)
+    again = text_models.conclude(record["common"], record["seeds"])
+    assert again["characters_goal"] == record["conclusion"]["characters_goal"]
+    for name in record["settings"]:
+        for key, value in again[name].items():
+            found = record["conclusion"][name][key]
+            assert found == (pytest.approx(value, rel=1e-3) if isinstance(value, float) else value), (name, key)
