@@ -133,7 +133,8 @@ def steps_for(
 
     Returns:
         The number of updates, at least `config.evaluations`, at most `EPOCHS` epochs; the number of threads that is the
-        fastest; and how many validation symbols can be read in a fifth of the time by all evaluations together, at least 1,000.
+        fastest; and how many validation symbols, at least 1,000, all evaluations together can read in a fifth of the
+        time.
     """
     start = time.perf_counter()
     trainer = Trainer(seed_model(model, config.seed).to(world.device), train, replace(config, steps=10**6), world)
