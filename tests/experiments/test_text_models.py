@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +67,16 @@ def test_the_recorded_conclusion_follows_from_its_seeds() -> None:
         for key, value in again[name].items():
             found = record["conclusion"][name][key]
             assert found == (pytest.approx(value, rel=1e-3) if isinstance(value, float) else value), (name, key)
+
+
+def test_the_readme_says_what_was_recorded() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    record = results.load("text_models")["conclusion"]
+    for name, label, digits in (("characters", "characters", 3), ("words", "words", 1), ("subwords", "subwords", 1)):
+        (row,) = [
+            line for line in readme.splitlines() if line.startswith("|") and f"{label} |" in line and " minute" in line
+        ]
+        found = record[name]
+        losses = [found["best_counts"], found["network"], found["mixture"]]
+        figures = losses if name == "characters" else [math.exp(loss) for loss in losses]
+        assert row.endswith("| " + " | ".join(f"{value:.{digits}f}" for value in figures) + " |"), row
