@@ -174,8 +174,10 @@ def _listing(entries: dict[str, str]) -> str:
 
 
 def short_text(conclusion: dict[str, Any]) -> str:
-    """What is short in a conclusion: numbers, words, and small tables of them; the rest is in the file."""
-    from rnncourse.experiments._record import rounded, to_json
+    """What is short in a conclusion, a line each: numbers, words, small tables of them; the rest is in the file."""
+    import json
+
+    from rnncourse.experiments._record import rounded
 
     def short(value: Any) -> bool:
         return not isinstance(value, (dict, list))
@@ -188,7 +190,8 @@ def short_text(conclusion: dict[str, Any]) -> str:
                 shown[name] = inner
         elif short(value):
             shown[name] = value
-    text = to_json(rounded(shown, 5))
+    lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in rounded(shown, 5).items()]
+    text = "{\n" + ",\n".join(lines) + "\n}"
     return text if shown == conclusion else f"{text}\nIn short; the record holds the rest."
 
 
