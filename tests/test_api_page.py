@@ -243,6 +243,12 @@ def test_citations_are_found() -> None:
     }
 
 
+def test_bibliography_can_be_read() -> None:
+    """As the book's builder reads it: a brace too few stops the build."""
+    pybtex = pytest.importorskip("pybtex.database")
+    assert set(pybtex.parse_file(str(ROOT / "references.bib")).entries) == set(bibliography())
+
+
 def test_bibliography_has_each_work_once() -> None:
     text = (ROOT / "references.bib").read_text(encoding="utf-8")
     keys = re.findall(r"^@\w+\{([\w-]+),", text, flags=re.MULTILINE)

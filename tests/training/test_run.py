@@ -282,7 +282,7 @@ def test_killed_at_random_moments(tmp_path):
         process.kill()
         process.communicate()
         kills += 1
-        more = ["--resume", "--threads", "1"]
+        more = ["--resume"]
     assert process.returncode == 0
     assert kills > 1
     same(tmp_path / "a", tmp_path / "b")
