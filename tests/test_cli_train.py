@@ -88,7 +88,7 @@ def test_seconds_become_steps(text, tmp_path):
     assert done.exit_code == 0, done.output
     checkpoint = load_model(tmp_path / "run")[2]
     steps = checkpoint.meta["config"]["steps"]
-    assert f"steps = {steps:,}: what fits into 2 seconds here" in done.output
+    assert f"steps = {steps:,}: " in done.output
     assert checkpoint.meta["done"] == steps >= 5
 
 
@@ -273,6 +273,7 @@ def test_how_to_train_is_an_option(text, tmp_path):
     "options, message",
     [
         (["--schedule", "steps"], "--schedule must be one of 'cosine'"),
+        (["--cell", "foo"], "'minlstm', 'transformer', got 'foo'"),
         (["--unit", "bytes"], "--unit must be one of 'characters', 'words', 'subwords', got 'bytes'"),
         (["--batch-size", "5", "--accumulate", "2"], "--accumulate must divide --batch-size = 5, got 2"),
         (["--hidden-size", "9", "--precision", "float16"], "--precision must be one of 'float32', 'bfloat16'"),

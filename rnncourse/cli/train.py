@@ -277,4 +277,4 @@ def _report(run: "Run") -> None:
         )
     else:
         print(f"In one stream{part}: {measured.network:.4f} nats a symbol.")
-    print(f"Written to {run.folder}. Try: rnncourse generate {run.folder}")
+    print(f"Written to {run.folder}. Try: {shlex.join(['rnncourse', 'generate', str(run.folder)])}")

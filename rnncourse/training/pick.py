@@ -123,7 +123,7 @@ def steps_for(
     """How many updates fit into a time, by a short trial on a model that is thrown away.
 
     Args:
-        seconds: the time, for updates and evaluations together; the trial is taken off.
+        seconds: the time, for updates and evaluations together; the trial is taken off, but half is left for updates.
         model: the model's shape.
         config: how to train; `steps` does not matter.
         train: the training ids.
@@ -149,7 +149,7 @@ def steps_for(
     best = min(costs, key=lambda n: costs[n][0])
     update, reading = costs[best]
     watched = min(len(validation), max(LEAST, int(EVALUATING * seconds / (config.evaluations * reading))))
-    left = seconds - (time.perf_counter() - start) - config.evaluations * watched * reading
+    left = max(seconds / 2, seconds - (time.perf_counter() - start) - config.evaluations * watched * reading)
     updates = max(config.evaluations, min(int(left / update), EPOCHS * len(trainer.windows)))
     fits = Fits(*(int(value) for value in world.agree(updates, best, watched)))
     torch.set_num_threads(fits.threads)

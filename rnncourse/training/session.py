@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._checks import check_number
-from ..data import TEXT_NAMES, Corpus, DataError, load_corpus, vocabulary_from_json
+from .._checks import check_choice, check_number
+from ..data import TEXT_NAMES, Corpus, DataError, batches, load_corpus, vocabulary_from_json
 from ..models import NGramModel, config_from_json
-from ..models.build import config_class
+from ..models.build import TRANSFORMER, config_class
+from ..models.language_model import CELLS
 from .checkpoint import CheckpointError, load_latest, previous
 from .companion import COMPANION, MEASURED, Companion, Measured, fit_companion, measure, set_apart
 from .config import TrainingConfig
@@ -58,7 +59,7 @@ def begin(
         validation: the part of the text held out.
         ngram: order of the counts that stand beside the network; 0: none, as for texts of fewer than 50 symbols.
         seconds: the time that reading, trial, updates and evaluations may take, 60 if neither it nor `steps` is given;
-            what `finish` does comes after it.
+            what `finish` does comes after it. A quarter of it at least is for updates, however long the rest takes.
         steps: how many updates instead.
         threads: of the processor; None: with a time what a trial finds faster, with `steps` 1.
         overwrite: whether a run in that folder is given up.
@@ -91,6 +92,8 @@ def begin(
         raise CheckpointError(
             f"{folder} holds a run: go on with --resume, begin anew with --overwrite, or name another --output"
         )
+    if sizes.get("cell") is not None:
+        check_choice("cell", sizes["cell"], (*CELLS, TRANSFORMER))
     corpus = load_corpus(text, unit=unit, size=size, validation=validation)
     V = len(corpus.vocabulary)
     apart = set_apart(corpus.train) if ngram and len(corpus.train) >= SHORT else None
@@ -119,12 +122,12 @@ def begin(
         budget = 60.0 if seconds is None else seconds
         most = int(world.agree(max(1, cores() // world.beside))[0])
         after = COUNTING * _seconds_of_counting(apart.counted, V, ngram) if apart else 0.0
-        left = budget - after - (time.perf_counter() - start)
+        left = max(budget / 2, budget - after - (time.perf_counter() - start))
         trial = (threads,) if threads else tuple(sorted({1, most}))
         fits = steps_for(left, model, config, train, corpus.validation, threads=trial, world=world)
         config, watched = dataclasses.replace(config, steps=fits.steps), fits.watched
         threads, reason = fits.threads, "as asked for" if threads else "the faster in a short trial"
-        say(f"  steps = {config.steps:,}: what fits into {budget:g} seconds here, or {EPOCHS} epochs")
+        say(f"  steps = {config.steps:,}: {_why(fits.steps, config, budget, train)}")
         say(f"  threads = {threads}: {reason}")
     if watched < len(corpus.validation):
         say(f"  while it trains, the first {watched:,} {unit} of the validation split are read")
@@ -233,6 +236,15 @@ def _configured(vocab_size: int, chosen: dict[str, Any], steps: int | None) -> t
     options = {k: v for k, v in chosen.items() if k in how}
     options["evaluations"] = min(options.get("evaluations", 5), steps or SOON)
     return model, TrainingConfig(**options | {"steps": steps or SOON})
+
+
+def _why(steps: int, config: TrainingConfig, seconds: float, train: np.ndarray) -> str:
+    """What decided the number of updates."""
+    if steps == EPOCHS * len(batches(train, config.T, config.B)):
+        return f"{EPOCHS} epochs, in less than {seconds:g} seconds; `steps` is for more"
+    if steps == config.evaluations:
+        return f"no more fit into {seconds:g} seconds here; that is hardly training"
+    return f"what fits into {seconds:g} seconds here"
 
 
 def _name(corpus: Corpus, text: str) -> dict[str, str]:

@@ -94,8 +94,9 @@ class Trainer:
         self.averaged = copy.deepcopy(model) if config.average else model
         self.objective: nn.Module = _Objective(model)
         if self.world.size > 1:
-            # A rare cluster of an adaptive softmax may have no target in a window, and then no gradient.
-            self.objective = DistributedDataParallel(self.objective, find_unused_parameters=True)
+            # A rare class of an adaptive softmax may have no target in a window, and then no gradient.
+            rare = bool(getattr(getattr(model, "config", None), "cutoffs", ()))
+            self.objective = DistributedDataParallel(self.objective, find_unused_parameters=rare)
         self.states = self._initial_states()
 
     def __iter__(self) -> Iterator[Step]:

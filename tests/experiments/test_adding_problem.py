@@ -122,6 +122,28 @@ def test_training_learns_a_short_task():
 
 
 @pytest.mark.filterwarnings("error")
+def test_the_rate_is_what_is_trained_with(monkeypatch):
+    settings = experiment.settings(quick=True)
+    asked = condition("mingru", updates=3)
+    rnn, readout = experiment.new_model(asked, 0)
+    before = [p.detach().clone() for p in rnn.parameters()]
+    monkeypatch.setattr(experiment, "rate", lambda *_: 0.0)
+    assert len(list(experiment.train(rnn, readout, asked, settings, np.random.default_rng(0)))) == 3
+    assert all(torch.equal(a, b) for a, b in zip(before, rnn.parameters(), strict=True))
+
+
+def test_what_is_not_finite_ends_training_before_the_update():
+    settings = experiment.settings(quick=True)
+    asked = condition("mingru", updates=5)
+    rnn, readout = experiment.new_model(asked, 0)
+    with torch.no_grad():
+        readout.bias.fill_(float("nan"))
+    before = [p.detach().clone() for p in rnn.parameters()]
+    losses = list(experiment.train(rnn, readout, asked, settings, np.random.default_rng(0)))
+    assert len(losses) == 1 and np.isnan(losses[0])
+    assert all(torch.equal(a, b) for a, b in zip(before, rnn.parameters(), strict=True))
+
+
 def test_a_run_that_breaks_off():
     s = experiment.settings(quick=True)
     s["conditions"] = [condition("irnn", "identity", T=10, H=3, updates=25, lr=1e30)]
