@@ -158,6 +158,30 @@ def test_the_reference_says_all_that_a_reader_needs(name: str) -> None:
     assert complaints(name.rpartition(".")[2], REFERENCE[name]) == []
 
 
+def misaligned(text: str) -> list[str]:
+    """Displayed equations with `&` in one line, or more than one `&` in a line: Sphinx aligns lines at one sign each."""
+    found = []
+    for block in re.findall(r"\.\. math::(.*?)(?=\n\n|\Z)", text, flags=re.DOTALL):
+        bare = re.sub(r"\\begin\{(\w+)\}.*?\\end\{\1\}", "", block, flags=re.DOTALL)
+        lines = bare.split("\\\\")
+        if "&" in bare and (len(lines) == 1 or any(line.count("&") > 1 for line in lines)):
+            found.append(block.strip())
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_equations_are_aligned_as_sphinx_can(page: Path) -> None:
+    for name in entries(page):
+        module, _, public = name.rpartition(".")
+        assert misaligned(inspect.getdoc(getattr(importlib.import_module(module), public)) or "") == [], name
+
+
+def test_misaligned_equations_are_found() -> None:
+    assert misaligned(".. math:: a &= b") == ["a &= b"]
+    assert misaligned(".. math::\n    a &= b, & c &= d \\\\\n    e &= f\n\nText & more") != []
+    assert misaligned(".. math::\n    a &= b \\\\\n    c &= \\begin{cases} x & y \\\\ z & w \\end{cases}") == []
+
+
 def test_the_exceptions_are_needed() -> None:
     things = {name.rpartition(".")[2]: thing for name, thing in REFERENCE.items()}
     for name in NO_EQUATION:

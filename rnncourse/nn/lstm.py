@@ -28,6 +28,10 @@ class LSTM(Layers, torch.nn.LSTM):
     r"""An LSTM of one layer or several, in place of `torch.nn.LSTM`.
 
     .. math::
+        i_t &= \sigma(W_{ii} x_t + b_{ii} + W_{hi} h_{t-1} + b_{hi}) \\
+        f_t &= \sigma(W_{if} x_t + b_{if} + W_{hf} h_{t-1} + b_{hf}) \\
+        g_t &= \tanh(W_{ig} x_t + b_{ig} + W_{hg} h_{t-1} + b_{hg}) \\
+        o_t &= \sigma(W_{io} x_t + b_{io} + W_{ho} h_{t-1} + b_{ho}) \\
         c_t &= f_t \odot c_{t-1} + i_t \odot g_t, \qquad h_t = o_t \odot \tanh c_t
 
     Without the options behind `dtype` it is `torch.nn.LSTM`: the same numbers, parameters, state dict and errors. Of
