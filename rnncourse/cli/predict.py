@@ -4,10 +4,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from rnncourse.cli import INTERRUPTED
+
 if TYPE_CHECKING:
     import typer
-
-INTERRUPTED = 130
 
 
 def add_commands(app: "typer.Typer", fail: Any) -> None:
@@ -44,18 +44,18 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         import numpy as np
         import torch
 
+        from rnncourse.cli._runs import note_damage
         from rnncourse.data import DataError, load_corpus
         from rnncourse.models import surprise
         from rnncourse.training.checkpoint import CheckpointError
-        from rnncourse.training.run import CHECKPOINT, load_model, load_predictor
+        from rnncourse.training.run import load_model, load_predictor
         from rnncourse.training.session import read_again
 
         torch.set_num_threads(1)  # one stream is a chain of small products
         run = run or _last(fail)
         try:
             model, vocabulary, checkpoint = (load_model if network else load_predictor)(run)
-            if checkpoint.path.name != CHECKPOINT:
-                typer.echo(f"{run / CHECKPOINT} is damaged: this is the one before it.", err=True)
+            note_damage(checkpoint)
             said = checkpoint.meta["text"]
             if text is None:
                 try:
@@ -105,6 +105,7 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         """Text from a model, as it comes."""
         import torch
 
+        from rnncourse.cli._runs import note_damage
         from rnncourse.models import stream
         from rnncourse.training.checkpoint import CheckpointError
         from rnncourse.training.run import load_model, load_predictor
@@ -117,7 +118,8 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
         else:
             generator.manual_seed(seed)
         try:
-            model, vocabulary, _ = (load_model if network else load_predictor)(run)
+            model, vocabulary, checkpoint = (load_model if network else load_predictor)(run)
+            note_damage(checkpoint)
             ids = torch.from_numpy(vocabulary.encode(prompt))
             options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
             decoder = vocabulary.decoder()

@@ -1,23 +1,22 @@
 """The command `train`: a language model of a text, from nothing to a checkpoint."""
 
 import math
-import os
 import re
 import shlex
 import sys
-from collections.abc import Collection
 from contextlib import nullcontext
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+
+from rnncourse.cli import INTERRUPTED
+from rnncourse.cli._options import fail_once, option
 
 if TYPE_CHECKING:
     import typer
 
     from rnncourse.training.run import Run
 
-INTERRUPTED = 130
-USAGE_ERROR = 2
 TENSORBOARD = "tensorboard"
 
 
@@ -133,9 +132,11 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
             "seconds": seconds,
             "overwrite": overwrite or None,
         }
+        ours = (DataError, CheckpointError, TrainingError)
+        others = (ValueError, TypeError, ImportError, RuntimeError, OverflowError)  # the last two are PyTorch's
         given = {name: value for name, value in options.items() if value is not None}
         if resume and given:
-            fail(f"--resume takes the run's own options: leave out {', '.join(map(_option, given))}")
+            fail(f"--resume takes the run's own options: leave out {', '.join(map(option, given))}")
         run = None
         try:
             with join(device) as world:
@@ -147,10 +148,8 @@ def add_commands(app: "typer.Typer", fail: Any) -> None:
                 _go(run, tensorboard)
             if world.first:
                 _report(run)
-        except (DataError, CheckpointError, TrainingError, ValueError, TypeError, ImportError) as error:
-            _fail_once(error, signature(train).parameters, fail)
-        except (RuntimeError, OverflowError) as error:  # PyTorch's: another process is gone, a number is too large
-            _fail_once(error, signature(train).parameters, fail)
+        except (*ours, *others) as error:
+            fail_once(error, signature(train).parameters, fail)
         except OSError as error:
             fail(f"cannot write to {folder}: {error.strerror}")
         except KeyboardInterrupt:
@@ -172,41 +171,6 @@ def _numbers(text: str | None, fail: Any) -> tuple[int, ...] | None:
     if not re.fullmatch(r"\d+(,\d+)*", text):
         fail(f"--cutoffs must be integers that commas separate, such as 1000,4000, got {text!r}")
     return tuple(map(int, text.split(",")))
-
-
-NAMED = {"size": "vocab-size", "T": "window", "B": "batch-size"}
-
-
-def _option(attribute: str) -> str:
-    """What an attribute is called on the command line."""
-    return "--" + NAMED.get(attribute, attribute.replace("_", "-"))
-
-
-def _as_options(message: str, known: Collection[str]) -> str:
-    """An error with the names that the command line has: of the argument it begins with, and of what it names besides.
-
-    Args:
-        message: the error.
-        known: the options, as attributes.
-    """
-
-    def renamed(match: re.Match[str]) -> str:
-        option = _option(match[0])
-        return option if option.removeprefix("--").replace("-", "_") in known else match[0]
-
-    message = re.sub(r"^[a-z_]+(?= (must|is|do|and) |\[)", renamed, message)
-    return re.sub(r"(?<![-\w])([a-z]+_[a-z_]+|[TB])(?= [=*+]|=| must|,| and)", renamed, message)
-
-
-def _fail_once(error: Exception, known: Collection[str], fail: Any) -> None:
-    """Say an error and end, in process 0 alone where all processes have it."""
-    import typer
-
-    from rnncourse.data import DataError
-
-    if int(os.environ.get("RANK", 0)) > 0 and not isinstance(error, DataError):
-        raise typer.Exit(USAGE_ERROR)
-    fail(_as_options(str(error), known))
 
 
 def _go(run: "Run", tensorboard: bool) -> None:

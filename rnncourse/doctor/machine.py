@@ -7,16 +7,12 @@ import os
 import shutil
 from pathlib import Path
 
+from .._machine import cores
 from .finding import MISSING, OK, SLOW, Finding, set_variable
 
 LEAST_MEMORY = 2.0  # GB
 LEAST_ROOM = 1.0  # GB
 CGROUPS = Path("/sys/fs/cgroup")
-
-
-def cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def quota(root: Path = CGROUPS, own: str | None = None) -> float | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import rnncourse
+from rnncourse._machine import cores
 
 PACKAGE = Path(rnncourse.__file__).resolve().parent
 RESULTS = PACKAGE / "results"
@@ -160,16 +161,10 @@ def environment(*, torch: bool = False) -> dict[str, Any]:
         "rnncourse": rnncourse.__version__,
     }
     threads = next((os.environ[v] for v in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS") if v in os.environ), "default")
-    hardware = {"system": platform.system(), "cpu": _cpu(), "cores": _cores(), "threads": threads}
+    hardware = {"system": platform.system(), "cpu": _cpu(), "cores": cores(), "threads": threads}
     if torch:
         versions["torch"] = sys.modules["torch"].__version__
     return {"versions": versions, "hardware": hardware}
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu() -> str:

@@ -231,11 +231,10 @@ def last_output(rnn: Any, x: Any, piece: int = 500) -> Any:
 
 def rate(k: int, condition: dict[str, Any], settings: dict[str, Any]) -> float:
     """The learning rate of update k, from 0: a linear rise, then half a cosine."""
+    from rnncourse.training import schedule_factor
+
     n = condition["updates"]
-    rise = max(1, round(settings["warmup"] * n))
-    if k < rise:
-        return condition["lr"] * (k + 1) / rise
-    return condition["lr"] * (1 + math.cos(math.pi * (k - rise) / (n - rise))) / 2
+    return condition["lr"] * schedule_factor("cosine", k, n, max(1, round(settings["warmup"] * n)))
 
 
 def squared_errors(rnn: Any, readout: Any, x: np.ndarray, y: np.ndarray, chunk: int = 100) -> np.ndarray:

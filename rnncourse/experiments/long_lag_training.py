@@ -73,6 +73,7 @@ import numpy as np
 
 from rnncourse.analysis import input_gradient_by_lag
 from rnncourse.data import adding
+from rnncourse.experiments._interval import t_interval
 from rnncourse.reference import (
     SGD,
     Adam,
@@ -107,9 +108,6 @@ SPIKE, LOSS_SPIKE, WINDOW = 10.0, 3.0, 200
 LARGEST_LOSS, LARGEST_NORM = 1e4, 1e6
 SCHEDULES = ("constant", "exponential", "plateau", "cosine", "warmup")
 DECAYS = ("exponential", "plateau")
-
-#: Student's t, 97.5 %, by degrees of freedom.
-T_QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
 
 #: Initial rates, the best of the pilot's: by regime, then schedule and clipping, or equality and depth.
 RATES: dict[str, dict[str, float]] = {
@@ -484,12 +482,8 @@ def _paired(
 def _interval(differences: Sequence[float]) -> dict[str, Any]:
     """Mean and 95 % t-interval of the differences, and how many are above and below 0; None where there are too few."""
     n = len(differences)
-    mean = low = high = None
-    if n:
-        mean = float(np.mean(differences))
-    if 2 <= n <= len(T_QUANTILES) + 1:
-        half = T_QUANTILES[n - 2] * float(np.std(differences, ddof=1)) / math.sqrt(n)
-        low, high = mean - half, mean + half
+    mean = float(np.mean(differences)) if n else None
+    low, high = t_interval(differences)
     signs = {"above": sum(d > 0 for d in differences), "below": sum(d < 0 for d in differences)}
     return {"n": n, "mean": mean, "low": low, "high": high, **signs}
 

@@ -37,6 +37,7 @@ from typing import Any
 import numpy as np
 
 from rnncourse.data import load_corpus
+from rnncourse.experiments._interval import t_interval
 
 QUESTION = (
     "How low is the loss of `rnncourse train` with its defaults after a minute on two cores, and do word and subword "
@@ -49,17 +50,6 @@ DECISION_RULE = (
 SEEDS = 3
 
 GOAL = 1.50
-T_QUANTILES = (
-    12.706,
-    4.303,
-    3.182,
-    2.776,
-    2.571,
-    2.447,
-    2.365,
-    2.306,
-    2.262,
-)  # Student's, 97.5 %, by degrees of freedom
 
 Tick = Callable[[str], None]
 
@@ -161,7 +151,7 @@ def conclude(common: Mapping[str, Any], seeds: Sequence[Mapping[str, Any]]) -> d
         found[name] = {"best_counts": best, "best_order": text["orders"][text["counts"].index(best)]}
         for kind in ("network", "mixture"):
             losses = [entry[name][kind] for entry in seeds]
-            low, high = interval([loss - best for loss in losses])
+            low, high = t_interval([loss - best for loss in losses])
             mean = float(np.mean(losses))
             found[name] |= {
                 kind: mean,
@@ -173,15 +163,6 @@ def conclude(common: Mapping[str, Any], seeds: Sequence[Mapping[str, Any]]) -> d
     if "characters" in found:
         found["characters_goal"] = found["characters"]["mixture"] <= GOAL
     return found
-
-
-def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """The 95 % t-interval of a mean; None of fewer than two values."""
-    n = len(values)
-    if n < 2:
-        return None, None
-    half = T_QUANTILES[n - 2] * float(np.std(values, ddof=1)) / math.sqrt(n)
-    return float(np.mean(values)) - half, float(np.mean(values)) + half
 
 
 def _corpus(options: Mapping[str, Any]) -> Any:

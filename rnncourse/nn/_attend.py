@@ -6,10 +6,11 @@ before: a query without a key gets weights and a context of 0, and passes no gra
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..ops._tensors import check_lengths, check_tensor
 
@@ -43,6 +44,13 @@ def check_mask(mask: Any, S: int, B: int) -> Tensor:
     if mask.shape != (S, B):
         raise ValueError(f"mask must have shape ({S}, {B}), got {tuple(mask.shape)}")
     return mask
+
+
+def draw_by_width(module: nn.Module) -> None:
+    r"""Draw every parameter from :math:`U(\pm 1/\sqrt{n})`, with n the numbers that each of its rows is summed over."""
+    for p in module.parameters():
+        bound = 1 / math.sqrt(p.shape[-1])
+        nn.init.uniform_(p, -bound, bound)
 
 
 def attention_weights(scores: Tensor, allowed: Tensor | None) -> Tensor:

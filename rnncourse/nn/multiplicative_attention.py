@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .._checks import check_choice, check_number
-from ._attend import check_attention, key_mask, mix
+from ._attend import check_attention, draw_by_width, key_mask, mix
 
 
 class MultiplicativeAttention(nn.Module):
@@ -77,9 +76,7 @@ class MultiplicativeAttention(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""
-        for p in self.parameters():
-            bound = 1 / math.sqrt(p.shape[-1])
-            nn.init.uniform_(p, -bound, bound)
+        draw_by_width(self)
 
     def forward(
         self,

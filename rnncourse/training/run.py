@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +28,8 @@ from .checkpoint import Checkpoint, CheckpointError, load_latest, save_checkpoin
 from .companion import COMPANION, Companion
 from .config import TrainingConfig
 from .evaluate import evaluate
+from .history import Row, write_history
+from .interrupt import between_updates
 from .resume import restore, snapshot
 from .trainer import Step, Trainer, TrainingError
 from .world import World
@@ -41,7 +37,6 @@ from .world import World
 __all__ = ["CHECKPOINT", "Row", "Run", "load_model", "load_predictor", "seed_model", "streams"]
 
 Network = LanguageModel | TransformerLM
-Row = dict[str, float | int]
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -103,7 +98,7 @@ class Run:
             KeyboardInterrupt: the user's, once the checkpoint is written.
         """
         saved = time.monotonic()
-        with _between_updates() as interrupted:
+        with between_updates() as interrupted:
             while not self.finished:
                 start = time.monotonic()
                 step = self.trainer.step()
@@ -157,7 +152,7 @@ class Run:
             "seconds": self.seconds,
         }
         save_checkpoint(self.folder / CHECKPOINT, tensors, meta)
-        _write_history(self.folder, self.history)
+        write_history(self.folder, self.history)
 
     def take_up(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of this very run.
@@ -207,31 +202,6 @@ class Run:
             self.best_weights = {name: value.clone() for name, value in self.trainer.averaged.state_dict().items()}
         else:
             self.bad += 1
-
-
-@contextmanager
-def _between_updates() -> Iterator[Callable[[], bool]]:
-    """Hold the first request to end back: half an update is no state to go on from. Yields whether there was one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # only the main thread is interrupted
-        return
-    asked = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def put_back() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def ask(*_: Any) -> None:
-        asked.append(True)
-        put_back()
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        put_back()
 
 
 def load_model(folder: Path) -> tuple[Network, Codec, Checkpoint]:
@@ -293,28 +263,3 @@ def _weights(checkpoint: Checkpoint, part: str) -> dict[str, Tensor]:
 def streams(length: int) -> int:
     """How many pieces the validation text is read in at once: of at least 1,000 symbols, so that few lack context."""
     return max(1, min(64, length // 1000))
-
-
-def _write_history(folder: Path, history: list[Row]) -> None:
-    """The history as JSON and CSV, each whole or not at all.
-
-    Raises:
-        CheckpointError: it cannot be written.
-    """
-    if not history:
-        return
-    files = {"history.json": json.dumps(history, indent=1) + "\n"}
-    rows = [list(history[0]), *(list(row.values()) for row in history)]
-    for name in (*files, "history.csv"):
-        scratch = folder / f".{name}.{os.getpid()}"
-        try:
-            with open(scratch, "w", encoding="utf-8", newline="") as file:
-                if name in files:
-                    file.write(files[name])
-                else:
-                    csv.writer(file).writerows(rows)
-            scratch.replace(folder / name)
-        except OSError as error:
-            raise CheckpointError(f"cannot write {folder / name}: {error.strerror}") from error
-        finally:
-            scratch.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from .._checks import check_choice, check_number
+from .._machine import cores
 from ..data import TEXT_NAMES, Corpus, DataError, batches, load_corpus, vocabulary_from_json
 from ..models import NGramModel, config_from_json
 from ..models.build import TRANSFORMER, config_class
@@ -25,7 +25,7 @@ from .pick import EPOCHS, pick, steps_for
 from .run import CHECKPOINT, Run, load_model, seed_model
 from .world import World
 
-__all__ = ["begin", "cores", "finish", "read_again", "take_up"]
+__all__ = ["begin", "finish", "read_again", "take_up"]
 
 ORDER = 7
 COUNTING = 4  # how many times counting once takes what stands beside it: counting twice, weights, reading
@@ -214,11 +214,6 @@ def read_again(meta: dict[str, Any], text: str | None = None) -> Corpus:
     """
     said, vocabulary = meta["text"], vocabulary_from_json(meta["vocabulary"])
     return load_corpus(text or said["origin"], validation=said["validation"], vocabulary=vocabulary)
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _checkpoints(folder: Path) -> tuple[Path, Path]:

@@ -52,12 +52,6 @@ def test_goal(loss, reached) -> None:
     assert text_models.conclude(common(2.0), seeds(loss, loss))["characters_goal"] is reached
 
 
-def test_interval() -> None:
-    # From a table: t = 4.303; by hand: s = 1.5275.
-    low, high = text_models.interval([1.0, 2.0, 4.0])
-    assert (low, high) == pytest.approx((7 / 3 - 3.7946, 7 / 3 + 3.7946), abs=1e-3)
-
-
 def test_the_recorded_conclusion_follows_from_its_seeds() -> None:
     record = results.load("text_models")
     assert len(record["seeds"]) == text_models.SEEDS
