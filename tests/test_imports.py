@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "claims": {"_checks", "results"},
     "claims_page": {"claims"},
     "book": {"_checks", "data", "results", "figures", "exercises", "claims", "claims_page", "widgets"},
-    "doctor": {"data"},
+    "doctor": {"_machine", "data"},
     "cli": {
         "_checks",
         "analysis",
