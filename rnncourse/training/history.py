@@ -17,6 +17,10 @@ Row = dict[str, float | int]
 def write_history(folder: Path, history: list[Row]) -> None:
     """The history as JSON and CSV, each whole or not at all.
 
+    Args:
+        folder: of the run.
+        history: a row for each evaluation; without any, nothing is written.
+
     Raises:
         CheckpointError: it cannot be written.
     """
